@@ -1,0 +1,85 @@
+"""The ledger and the roles, on a real PostgreSQL."""
+
+import psycopg
+import pytest
+from ct_store.connection import connect
+from ct_store.ledger import find_decision, record_decision, record_event
+
+pytestmark = pytest.mark.integration
+
+SIGNAL = {"name": "error_ratio", "value": 1.33, "ci_low": 1.22, "ci_high": 1.44, "threshold": 1.1, "verdict": "fire"}
+
+
+def decide(connection, code="TRAIN_PERFORMANCE_DEGRADED"):
+    return record_decision(
+        connection, dag_id="d", run_id="r", kind="retrain", outcome="train", code=code, facts={"rows": 3}, signals=[SIGNAL]
+    )
+
+
+def test_a_decision_comes_back_with_its_evidence(pipeline_url):
+    with connect("test", pipeline_url) as connection:
+        decide(connection)
+        decision = find_decision(connection, dag_id="d", run_id="r", kind="retrain")
+    assert decision["code"] == "TRAIN_PERFORMANCE_DEGRADED"
+    assert decision["facts"] == {"rows": 3}
+    assert [(s["name"], s["value"], s["verdict"]) for s in decision["signals"]] == [("error_ratio", 1.33, "fire")]
+
+
+def test_a_retry_gets_the_first_decision_back(pipeline_url):
+    with connect("test", pipeline_url) as connection:
+        first = decide(connection)
+        assert decide(connection, code="SKIP_NO_MATERIAL_CHANGE") == first
+        decision = find_decision(connection, dag_id="d", run_id="r", kind="retrain")
+    assert decision["code"] == "TRAIN_PERFORMANCE_DEGRADED"
+    assert len(decision["signals"]) == 1
+
+
+@pytest.mark.parametrize("table", ["model_events", "decisions", "signals", "gates", "evaluations"])
+@pytest.mark.parametrize(
+    "change", ["UPDATE audit.{} SET decision_id = NULL", "DELETE FROM audit.{}", "TRUNCATE audit.{} CASCADE"]
+)
+def test_audit_only_grows_even_for_its_owner(database_url, table, change):
+    with psycopg.connect(database_url) as connection, pytest.raises(psycopg.errors.RaiseException, match="only grows"):
+        connection.execute(change.format(table))
+
+
+def test_an_event_of_a_run_is_written_once(pipeline_url):
+    with connect("test", pipeline_url) as connection:
+        for _ in range(2):
+            record_event(connection, dag_id="d", run_id="r", model_name="m", model_version="1", event="promoted")
+        assert connection.execute("SELECT count(*) AS n FROM audit.model_events").fetchone()["n"] == 1
+
+
+FORBIDDEN = [
+    ("serving_url", "SELECT * FROM raw.inferences"),
+    ("serving_url", "SELECT * FROM raw.listings"),
+    (
+        "serving_url",
+        "INSERT INTO audit.model_events (dag_id, run_id, model_name, model_version, event) VALUES ('d','r','m','1','promoted')",
+    ),
+    ("dashboard_url", "INSERT INTO raw.feedback (request_id, actual_price) VALUES (gen_random_uuid(), 1)"),
+    ("dashboard_url", "DELETE FROM clean.listings"),
+    ("pipeline_url", "DELETE FROM raw.listings"),
+    ("pipeline_url", "UPDATE raw.batches SET row_count = 1"),
+    ("pipeline_url", "DELETE FROM audit.decisions"),
+]
+
+
+@pytest.mark.parametrize(("role", "statement"), FORBIDDEN)
+def test_roles_have_no_more_rights_than_they_need(request, role, statement):
+    with psycopg.connect(request.getfixturevalue(role)) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        connection.execute(statement)
+
+
+def test_serving_may_insert_inferences_and_feedback(serving_url):
+    with psycopg.connect(serving_url) as connection:
+        connection.execute(
+            "INSERT INTO raw.inferences (request_id, row_number, received_at, answered_at, status, http_status) "
+            "VALUES (gen_random_uuid(), 0, now(), now(), 'ok', 200) ON CONFLICT DO NOTHING"
+        )
+        connection.execute("INSERT INTO raw.feedback (request_id, actual_price) VALUES (gen_random_uuid(), 250000)")
+
+
+def test_the_dashboard_reads_the_history(dashboard_url):
+    with connect("test", dashboard_url) as connection:
+        assert connection.execute("SELECT * FROM audit.history").fetchall() == []
