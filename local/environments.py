@@ -60,6 +60,11 @@ def fingerprint(name: str) -> str:
     return digest.hexdigest()
 
 
+def interpreter() -> str:
+    """The Python that the environments are made from: the one that runs this, outside of any environment."""
+    return str(getattr(sys, "_base_executable", None) or sys.executable)
+
+
 def make(name: str, uv: str) -> str:
     """Make or repair one environment and say what was done. Raises RuntimeError with uv's own words."""
     directory = ENVIRONMENTS / name
@@ -72,7 +77,7 @@ def make(name: str, uv: str) -> str:
     python = directory / "bin" / "python"
     if not python.exists():
         shutil.rmtree(directory, ignore_errors=True)
-        _run([uv, "venv", "--quiet", "--no-project", "--python", sys.executable, str(directory)], environ)
+        _run([uv, "venv", "--quiet", "--no-project", "--python", interpreter(), str(directory)], environ)
     stamp.unlink(missing_ok=True)
     requirements = str(ROOT / "requirements" / f"{name}.txt")
     _run([uv, "pip", "sync", "--quiet", "--require-hashes", "--python", str(python), requirements], environ)
@@ -93,6 +98,7 @@ def main() -> int:
     """Make the environments named on the command line, or all of the one-machine stack."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[[], *PACKAGES], default=[], metavar="NAME")
+    parser.add_argument("--quiet", action="store_true", help="say nothing about environments that are up to date")
     parser.add_argument("--uv", default=str(ENVIRONMENTS / "uv" / "bin" / "uv"), help="the uv to install with")
     arguments = parser.parse_args()
     names = arguments.names or [name for name in PACKAGES if name != "dev"]
@@ -105,7 +111,9 @@ def main() -> int:
     with ThreadPoolExecutor(max_workers=2) as pool:
         for future in [pool.submit(make, name, arguments.uv) for name in names]:
             try:
-                print(future.result(), flush=True)
+                said = future.result()
+                if not (arguments.quiet and said.endswith("up to date")):
+                    print(said, flush=True)
             except RuntimeError as error:
                 failed = True
                 print(error, file=sys.stderr, flush=True)

@@ -1,0 +1,74 @@
+# The front door. `make help` says what there is.
+PYTHON ?= python3.11
+STATE ?= .state
+SCALE ?= 10
+SEED ?= 0
+GROUP ?= 1
+DAY ?= Tuesday
+POLICY ?= strict
+SOURCE_URL ?=
+LISTINGS ?=
+ONCE ?=
+TESTS ?=
+
+python := $(shell for name in "$(PYTHON)" python3.11 python3.12 python3; do \
+  "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo "$$name" && break; done)
+stack = .envs/local/bin/python -m local
+options = --state "$(STATE)" --scale "$(SCALE)" --seed "$(SEED)" --group "$(GROUP)" --day "$(DAY)" --policy "$(POLICY)" \
+  --listings "$(LISTINGS)" --source-url "$(SOURCE_URL)" $(if $(ONCE),--once)
+
+.PHONY: help setup demo up stop clean test lint bench python
+.DEFAULT_GOAL := help
+
+help: ## this text
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@echo "Options of demo and up, with their defaults:"
+	@echo "  ONCE=1                leave when the source is exhausted (demo)"
+	@echo "  SCALE=$(SCALE)              size of the generated data, percent of the real ones (1 to 100)"
+	@echo "  SEED=$(SEED)                seed of the generated data"
+	@echo "  LISTINGS=FILE         csv or parquet file of listings in place of generated ones"
+	@echo "  SOURCE_URL=URL        a data source in place of the built-in one"
+	@echo "  GROUP=$(GROUP) DAY=$(DAY)   what the source is asked for (DAY= for a source without days)"
+	@echo "  POLICY=$(POLICY)         name of a policy, or a YAML file"
+	@echo "  STATE=$(STATE)          where everything is kept"
+	@echo "  PYTHON=python3.11     the interpreter, 3.11 or 3.12"
+
+python:
+	@test -n "$(python)" || { echo "Python 3.11 or 3.12 is needed and was not found: make PYTHON=/path/to/python3.11" >&2; exit 2; }
+
+.envs/uv/bin/uv: requirements/uv.txt | python
+	@rm -rf .envs/uv
+	@"$(python)" -m venv .envs/uv || { echo "this Python has no venv module (Debian: the package python3-venv)" >&2; exit 2; }
+	@.envs/uv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+.PHONY: local
+local: .envs/uv/bin/uv
+	@"$(python)" local/environments.py --quiet local
+
+setup: .envs/uv/bin/uv ## make every environment below .envs, development included
+	@"$(python)" local/environments.py
+	@"$(python)" local/environments.py dev
+
+demo: local ## the whole system on this machine: every batch from the source to a served price
+	@exec $(stack) demo $(options)
+
+up: local ## the same services without a run
+	@exec $(stack) up $(options)
+
+stop: local ## stop what runs in STATE, from another terminal
+	@exec $(stack) stop --state "$(STATE)"
+
+clean: local ## remove STATE with everything in it; never asks
+	@exec $(stack) clean --state "$(STATE)"
+
+test: setup ## unit, contract and integration tests (TESTS=path for some of them)
+	@.envs/dev/bin/pytest -m "not browser and not cluster and not bench" $(TESTS)
+
+bench: setup ## measurements against a stated rival in the same run
+	@.envs/dev/bin/pytest -m bench $(TESTS)
+
+lint: setup ## ruff and mypy (strict)
+	@.envs/dev/bin/ruff check .
+	@.envs/dev/bin/ruff format --check .
+	@.envs/dev/bin/mypy local provider/continuous_training task_images/*/*/ serving/ct_serving dashboard/ct_dashboard

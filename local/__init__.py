@@ -1,0 +1,1 @@
+"""The one-machine stack: everything of the project started by command, nothing of it imported."""
