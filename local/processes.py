@@ -45,7 +45,10 @@ class Program:
 
 
 def write_configuration(state: Path, programs: Sequence[Program], port: int, password: str) -> Path:
-    """Write supervisord's configuration and one private file a program; returns the path of the former."""
+    """Write supervisord's configuration and one private file a program; returns the path of the former.
+
+    Its paths are relative to ``state``, where supervisord runs: it expands some of them twice, so that no escape helps.
+    """
     for part in PARTS:
         (state / part).mkdir(parents=True, exist_ok=True)
     last = [program.name for program in programs if program.name != "postgres"]
@@ -55,10 +58,10 @@ nodaemon=true
 silent=true
 nocleanup=true
 {"user=root" if os.geteuid() == 0 else ""}
-logfile={_escape(state / "logs" / "supervisord.log")}
+logfile=logs/supervisord.log
 logfile_maxbytes=2MB
 logfile_backups=1
-pidfile={_escape(state / "supervisord.pid")}
+pidfile=supervisord.pid
 """,
         f"""[inet_http_server]
 port=127.0.0.1:{port}
@@ -87,7 +90,7 @@ def _program(state: Path, program: Program) -> str:
         "user": program.user,
     }
     write_private(file, json.dumps(value, indent=2))
-    command = shlex.join([sys.executable, "-I", "-S", str(HERE / "leash.py"), str(file)])
+    command = shlex.join([sys.executable, "-I", "-S", str(HERE / "leash.py"), f"programs/{file.name}"])
     return f"""[program:{program.name}]
 command={_escape(command)}
 autostart=false
@@ -98,7 +101,7 @@ stopsignal={program.stop_signal.name.removeprefix("SIG")}
 stopwaitsecs={program.stop_seconds}
 killasgroup=true
 redirect_stderr=true
-stdout_logfile={_escape(state / "logs" / f"{program.name}.log")}
+stdout_logfile=logs/{program.name}.log
 stdout_logfile_maxbytes=10MB
 stdout_logfile_backups=2
 """
@@ -181,7 +184,7 @@ def _manager_file(state: Path, configuration: Path, env: Mapping[str, str]) -> P
     value = {
         "command": [sys.executable, "-m", "supervisor.supervisord", "-c", str(configuration)],
         "env": dict(env),
-        "directory": "/",
+        "directory": str(state),
         "signal": int(signal.SIGTERM),
     }
     write_private(file, json.dumps(value, indent=2))

@@ -137,10 +137,14 @@ def write_private(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
+def _shown(value: float | str | None) -> str:
+    return "not set" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def _other_stream(state: Path, kept: Stream, wanted: Stream) -> str:
     before, now = asdict(kept), asdict(wanted)
     changes = ", ".join(
-        f"{name.upper()} was {before[name] or 'not set'} and is now {now[name] or 'not set'}"
+        f"{name.upper()} was {_shown(before[name])} and is now {_shown(now[name])}"
         for name in before
         if before[name] != now[name]
     )

@@ -188,8 +188,7 @@ class Stack:
             self._keeper.terminate()
             self._keeper.wait()
         if self._lock is not None:
-            (self.state / "starter.pid").unlink(missing_ok=True)
-            self._lock.close()
+            release(self.state, self._lock)
             self._lock = None
 
 
@@ -226,26 +225,34 @@ def end_leftovers(state: Path, seconds: float = 60) -> list[int]:
 
 
 def stop_other(state: Path, seconds: float = 90) -> bool:
-    """Ask the start that holds the state directory to end, and wait for it. Returns whether there was anything to stop."""
-    try:
-        lock = take(state)
-    except SettingsError:
-        pid = _pid(state / "starter.pid")
-        if pid is None:
-            raise
-        os.kill(pid, signal.SIGTERM)
-        deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            with contextlib.suppress(SettingsError):
-                take(state).close()
-                return True
+    """Ask the start that holds the state directory to end, and wait for it. Returns whether there was anything to stop.
+
+    Raises SettingsError if it does not end in ``seconds``.
+    """
+    starter = _pid(state / "starter.pid")
+    deadline = time.monotonic() + seconds
+    asked = False
+    while True:
+        try:
+            lock = take(state)
+            break
+        except SettingsError as error:
+            if starter is None or time.monotonic() > deadline:
+                raise SettingsError(f"process {starter} did not end within {seconds:g} s") from error
+            if not asked:
+                os.kill(starter, signal.SIGTERM)
+                asked = True
             time.sleep(0.2)
-        raise SettingsError(f"process {pid} did not end within {seconds:g} s") from None
     try:
-        return bool(end_leftovers(state))
+        return bool(end_leftovers(state)) or asked
     finally:
-        (state / "starter.pid").unlink(missing_ok=True)
-        lock.close()
+        release(state, lock)
+
+
+def release(state: Path, lock: IO[str]) -> None:
+    """Give the state directory back."""
+    (state / "starter.pid").unlink(missing_ok=True)
+    lock.close()
 
 
 def _pid(file: Path) -> int | None:
