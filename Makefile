@@ -1,7 +1,7 @@
 # The front door. `make help` says what there is.
 PYTHON ?= python3.11
 STATE ?= .state
-SCALE ?= 10
+SCALE ?=
 SEED ?= 0
 GROUP ?= 1
 DAY ?= Tuesday
@@ -14,7 +14,7 @@ TESTS ?=
 python := $(shell for name in "$(PYTHON)" python3.11 python3.12 python3; do \
   "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo "$$name" && break; done)
 stack = .envs/local/bin/python -m local
-options = --state "$(STATE)" --scale "$(SCALE)" --seed "$(SEED)" --group "$(GROUP)" --day "$(DAY)" --policy "$(POLICY)" \
+options = --state "$(STATE)" $(if $(SCALE),--scale "$(SCALE)") --seed "$(SEED)" --group "$(GROUP)" --day "$(DAY)" --policy "$(POLICY)" \
   --listings "$(LISTINGS)" --source-url "$(SOURCE_URL)" $(if $(ONCE),--once)
 
 .PHONY: help setup demo up stop clean test lint bench python
@@ -24,7 +24,7 @@ help: ## this text
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
 	@echo "Options of demo and up, with their defaults:"
 	@echo "  ONCE=1                leave when the source is exhausted (demo)"
-	@echo "  SCALE=$(SCALE)              size of the generated data, percent of the real ones (1 to 100)"
+	@echo "  SCALE=10              1 to 100 percent of the real sizes; of LISTINGS, where the default is 100"
 	@echo "  SEED=$(SEED)                seed of the generated data"
 	@echo "  LISTINGS=FILE         csv or parquet file of listings in place of generated ones"
 	@echo "  SOURCE_URL=URL        a data source in place of the built-in one"

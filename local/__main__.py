@@ -44,14 +44,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.command == "clean":
             return _clean(state)
         stream = Stream(
-            scale=arguments.scale,
+            scale=arguments.scale or (100 if arguments.listings else 10),
             seed=arguments.seed,
             listings=str(Path(arguments.listings).expanduser().resolve()) if arguments.listings else None,
             source_url=arguments.source_url.rstrip("/") or None,
             group=arguments.group,
             day=arguments.day or None,
         )
-        settings = Settings.open(state, stream, arguments.policy)
+        policy = Path(arguments.policy).expanduser()
+        settings = Settings.open(state, stream, str(policy.resolve()) if policy.is_file() else arguments.policy)
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
@@ -65,7 +66,7 @@ def _parse(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--state", default=str(ROOT / ".state"), help="where everything is kept; default: .state")
     parser.add_argument("--only", default="", help="up: a comma-separated part of it, e.g. schema,mlflow,serving")
     parser.add_argument("--once", action="store_true", help="leave when the source is exhausted")
-    parser.add_argument("--scale", type=float, default=10, help="size of the generated data, percent of the real ones")
+    parser.add_argument("--scale", type=float, help="percent of the real sizes (default 10) or of the listings (default 100)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the generated data")
     parser.add_argument("--listings", default="", help="a csv or parquet file of listings in place of generated ones")
     parser.add_argument("--source-url", default="", help="a data source in place of the built-in one")
@@ -118,7 +119,7 @@ def _show(stack: Stack, display: Display, begun: float, *, once: bool, batches: 
     if batches:
         display.say(report.history(pipeline))
         display.say(report.price(settings, pipeline))
-    display.say(report.addresses(settings))
+    display.say(report.addresses(settings, stack.jobs.names))
     display.say(f"{time.monotonic() - begun:.0f} s in all")
     if not once:
         display.say("Ctrl-C stops everything.")

@@ -40,6 +40,11 @@ class Jobs:
         self._actions[name] = (action, lane)
         self._after[name] = after
 
+    @property
+    def names(self) -> frozenset[str]:
+        """Every job there is."""
+        return frozenset(self._actions)
+
     def keep(self, names: tuple[str, ...]) -> None:
         """Forget every job but the named ones and those that they wait for. Raises KeyError for an unknown name."""
         needed: set[str] = set()

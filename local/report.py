@@ -101,17 +101,22 @@ def _version(answer: httpx.Response) -> str | None:
     return None if found is None else str(found)
 
 
-def addresses(settings: Settings) -> RenderableType:
-    """Where everything is and how to get in."""
+def addresses(settings: Settings, parts: frozenset[str]) -> RenderableType:
+    """Where everything in ``parts`` is and how to get in."""
     table = Table(title="Addresses", show_header=False, box=None)
     table.add_column(style="bold")
     table.add_column(overflow="fold")
     table.add_column(overflow="fold")
-    table.add_row("Dashboard", settings.url("dashboard"), "")
-    table.add_row("API", f"{settings.url('serving')}/docs", "")
-    table.add_row("Airflow", settings.url("airflow"), f"admin / {settings.secrets['airflow_admin']}")
-    table.add_row("MLflow", settings.url("mlflow"), "")
-    table.add_row("Data source", settings.source, "")
-    table.add_row("PostgreSQL", settings.database_url("continuous_training", "dashboard", "dashboard"), "read only")
+    rows = {
+        "dashboard": ("Dashboard", settings.url("dashboard"), ""),
+        "serving": ("API", f"{settings.url('serving')}/docs", ""),
+        "airflow": ("Airflow", settings.url("airflow"), f"admin / {settings.secrets['airflow_admin']}"),
+        "mlflow": ("MLflow", settings.url("mlflow"), ""),
+        "source": ("Data source", f"{settings.source}/docs", ""),
+        "schema": ("PostgreSQL", settings.database_url("continuous_training", "dashboard", "dashboard"), "reads only"),
+    }
+    for part, row in rows.items():
+        if part in parts:
+            table.add_row(*row)
     table.add_row("Logs", str(settings.state / "logs"), "")
     return table

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 from collections.abc import Mapping
 
 from local.databases import DATABASE
@@ -106,12 +107,23 @@ def _source(settings: Settings) -> Program:
         command=[
             executable("data_source", "python"), "-m", "ct_data_source", "--host", "127.0.0.1",
             "--port", str(settings.ports["source"]), "--scale", f"{stream.scale:g}", "--seed", str(stream.seed), *listings,
+            "--edition", "2025" if stream.day else "2026",
             "--state", str(directory / "cursors.json"), "--cache", str(directory / "cache"),
         ],
         directory=directory,
         env=base_environment("data_source"),
         health=f"{settings.url('source')}/health",
     )  # fmt: skip
+
+
+def code_version() -> str:
+    """The commit of the clone, marked when files differ from it; "unknown" outside of a clone."""
+    command = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--abbrev=12"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+    except (OSError, subprocess.TimeoutExpired):
+        return "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 def airflow_environment(settings: Settings) -> dict[str, str]:
@@ -169,10 +181,12 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
             "runner": "process",
             "environments": ENVIRONMENTS,
             "mlflow_tracking_uri": settings.url("mlflow"),
+            "dashboard_url": settings.url("dashboard"),
             "source_url": settings.source,
             "group_number": settings.stream.group,
             "day": settings.stream.day or "",
             "policy": settings.policy,
+            "code_version": code_version(),
         },
     }
     options = {
@@ -214,6 +228,7 @@ def _serving(settings: Settings) -> Program:
             "CT_DATABASE_URL": settings.database_url(DATABASE, "serving", "serving"),
             "MLFLOW_TRACKING_URI": settings.url("mlflow"),
             "CT_SPOOL_DIR": str(spool),
+            "CT_RELOAD_SECONDS": "5",
             "CT_ADMIN_TOKEN": settings.secrets["serving_admin"],
         },
         health=f"{settings.url('serving')}/health/live",

@@ -31,8 +31,8 @@ class SettingsError(RuntimeError):
 class Stream:
     """Which data arrive. A state directory belongs to one stream: batches of two would mix in one history.
 
-    ``scale`` is in percent of the real sizes. A given ``source_url`` replaces the built-in source, a given ``listings``
-    file feeds it in place of the generator. ``day`` is None for a source without days.
+    ``scale`` is in percent of the real sizes, or of the listings file. A given ``source_url`` replaces the built-in
+    source, a given ``listings`` file feeds it in place of the generator. ``day`` is None for a source without days.
     """
 
     scale: float = 10.0
@@ -44,8 +44,10 @@ class Stream:
 
     def check(self) -> None:
         """Raise SettingsError for what cannot work."""
-        if not 0 < self.scale <= 100:
-            raise SettingsError(f"SCALE={self.scale:g} is not a percentage above 0 and up to 100")
+        if not 1 <= self.scale <= 100:
+            raise SettingsError(f"SCALE={self.scale:g} is not a percentage from 1 to 100")
+        if self.seed < 0:
+            raise SettingsError(f"SEED={self.seed} is below 0")
         if self.listings and self.source_url:
             raise SettingsError("LISTINGS feeds the built-in source and SOURCE_URL replaces it: give one of the two")
         if self.listings and not Path(self.listings).is_file():

@@ -86,7 +86,7 @@ def connect(settings, user, secret, database="continuous_training"):
 def test_users_have_their_rights_and_no_others_and_a_second_start_keeps_the_data(state):
     first = Running(state)
     settings = Settings.load(state)
-    assert settings.secrets["airflow_admin"] in first.text(), "credentials are printed"
+    assert settings.secrets["dashboard"] in first.text(), "credentials are printed"
     with connect(settings, "ct_owner", "owner") as owner:
         owner.execute("CREATE TABLE public.kept AS SELECT 42 AS answer")
     with connect(settings, "serving", "serving") as serving:

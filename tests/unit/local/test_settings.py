@@ -64,7 +64,8 @@ def test_another_listings_file_is_another_stream(tmp_path):
 @pytest.mark.parametrize(
     ("stream", "words"),
     [
-        (Stream(scale=0), "SCALE=0"),
+        (Stream(scale=0.99), "SCALE=0.99"),
+        (Stream(seed=-1), "SEED=-1"),
         (Stream(scale=101), "SCALE=101"),
         (Stream(scale=float("nan")), "SCALE=nan"),
         (Stream(listings="/nowhere/listings.csv"), "LISTINGS=/nowhere/listings.csv is not a file"),
