@@ -12,7 +12,7 @@ import pyarrow as pa
 import uvicorn
 
 from ct_data_source import bodies, listings
-from ct_data_source.app import create_app
+from ct_data_source.app import Source, create_app
 from ct_data_source.cursors import CursorFileError, Cursors
 from ct_data_source.settings import Settings, parse
 from ct_data_source.synthetic import generate
@@ -44,9 +44,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         log.error("the data source did not start: %s", error)  # noqa: TRY400 - the message says it all
         return 1
     rows = sum(batch.rows for batch in stored)
-    size = sum(batch.bytes for batch in stored) / 1e6
+    size = sum(batch.size for batch in stored) / 1e6
     log.info("%d batches, %d rows, %.1f MB ready in %.1f s", len(stored), rows, size, time.monotonic() - started)
-    application = create_app(stored, cursors, settings.edition, settings.groups, settings.layout)
+    application = create_app(Source(stored, cursors, settings.groups, settings.layout), settings.edition)
     try:
         listener = listen(settings.host, settings.port)
     except OSError as error:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
 import anyio
 from fastapi import FastAPI, HTTPException, Query
-from fastapi.responses import JSONResponse, Response
+from fastapi.responses import Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import Receive, Scope, Send
 
@@ -32,7 +33,7 @@ class BatchResponse(Response):
     media_type = "application/json"
 
     def __init__(self, head: bytes, batch: StoredBatch) -> None:
-        super().__init__(headers={"content-length": str(len(head) + batch.bytes + len(END))})
+        super().__init__(headers={"content-length": str(len(head) + batch.size + len(END))})
         self.head = head
         self.file: Path = batch.file
 
@@ -46,40 +47,52 @@ class BatchResponse(Response):
             await send({"type": "http.response.body", "body": END, "more_body": False})
 
 
-def create_app(
-    batches: list[StoredBatch],
-    cursors: Cursors,
-    edition: Edition = "2025",
-    groups: tuple[int, int] = (1, 10),
-    layout: Layout = "spaced",
-) -> FastAPI:
-    """The application over rendered ``batches``; ``groups`` are inclusive bounds of valid group numbers.
+@dataclass(frozen=True)
+class Source:
+    """What is served: rendered batches, the cursors over them, and the bounds of valid groups (inclusive)."""
 
-    Every route is a GET. ``/data`` hands out the group's next batch and moves its cursor before the first byte goes out,
-    as the original does: a client that hangs up has used its batch.
-    """
-    app = FastAPI(title="Class data API", description="Replica of the data API of the final project, in batches.")
-    metrics = Metrics(batches, cursors)
-    app.add_middleware(Measured, metrics=metrics)
+    batches: list[StoredBatch]
+    cursors: Cursors
+    groups: tuple[int, int] = (1, 10)
+    layout: Layout = "spaced"
 
-    def checked(group: int) -> int:
-        if not groups[0] <= group <= groups[1]:
-            raise HTTPException(400, BAD_GROUP)
-        return group
-
-    def data(group: int, day: str | None) -> Response:
-        number = cursors.take(checked(group), day)
+    def take(self, group: int, day: str | None) -> tuple[bytes, StoredBatch]:
+        """Move the cursor and return the head of the body and its batch. Raises the documented 400s."""
+        self._check(group)
+        number = self.cursors.take(group, day)
         if number is None:
             raise HTTPException(400, END_OF_DATA)
-        metrics.handed_out(batches[number])
-        return BatchResponse(batches[number].head(group, day, layout), batches[number])
+        batch = self.batches[number]
+        return batch.head(group, day, self.layout), batch
 
-    def restart(group: int, day: str | None) -> Response:
-        cursors.restart(checked(group), day)
-        return JSONResponse({"ok": True})
+    def restart(self, group: int, day: str | None) -> dict[str, bool]:
+        """Begin again at batch 0 for this group and day. Raises the documented 400 for a bad group."""
+        self._check(group)
+        self.cursors.restart(group, day)
+        return {"ok": True}
+
+    def _check(self, group: int) -> None:
+        if not self.groups[0] <= group <= self.groups[1]:
+            raise HTTPException(400, BAD_GROUP)
+
+
+def create_app(source: Source, edition: Edition = "2025") -> FastAPI:
+    """The application over ``source``; every route is a GET.
+
+    ``/data`` moves the cursor before the first byte goes out, as the original does: a client that hangs up has used its
+    batch. What reads or writes files runs in worker threads, so that ``/health`` answers while big bodies go out.
+    """
+    app = FastAPI(title="Class data API", description="Replica of the data API of the final project, in batches.")
+    metrics = Metrics(source.batches, source.cursors)
+    app.add_middleware(Measured, metrics=metrics)
+
+    def data(group: int, day: str | None) -> Response:
+        head, batch = source.take(group, day)
+        metrics.handed_out(batch)
+        return BatchResponse(head, batch)
 
     @app.get("/")
-    def root() -> dict[str, str]:
+    async def root() -> dict[str, str]:
         return WELCOME
 
     @app.get("/health")
@@ -92,22 +105,22 @@ def create_app(
 
     if edition == "2025":
 
-        @app.get("/data")
+        @app.get("/data", response_class=Response)
         def data_of_day(group_number: Group, day: GroupDay) -> Response:
             return data(group_number, day)
 
         @app.get("/restart_data_generation")
-        def restart_of_day(group_number: Group, day: GroupDay) -> Response:
-            return restart(group_number, day)
+        def restart_of_day(group_number: Group, day: GroupDay) -> dict[str, bool]:
+            return source.restart(group_number, day)
 
     else:
 
-        @app.get("/data")
+        @app.get("/data", response_class=Response)
         def data_of_group(group_number: Group) -> Response:
             return data(group_number, None)
 
         @app.get("/restart_data_generation")
-        def restart_of_group(group_number: Group) -> Response:
-            return restart(group_number, None)
+        def restart_of_group(group_number: Group) -> dict[str, bool]:
+            return source.restart(group_number, None)
 
     return app

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from ct_data_source.columns import COLUMNS, TEXT_COLUMNS
 
 Layout = Literal["spaced", "compact"]
-LAYOUT_VERSION = 1
+LAYOUT_VERSION = 2
 CHUNK_ROWS = 32_768
 MANIFEST = "manifest.json"
 END = b"]}"
@@ -26,11 +26,11 @@ END = b"]}"
 
 @dataclass(frozen=True)
 class StoredBatch:
-    """One batch of a rendered feed: ``file`` holds the rows, without the head and the ``END`` of the body."""
+    """One batch of a rendered feed: ``file`` holds its rows in ``size`` bytes, without the head and the ``END`` of the body."""
 
     number: int
     rows: int
-    bytes: int
+    size: int
     sha256: str
     file: Path
 
@@ -126,7 +126,7 @@ def _load(directory: Path) -> list[StoredBatch] | None:
     try:
         manifest = json.loads((directory / MANIFEST).read_text(encoding="utf-8"))
         batches = [StoredBatch(**{**entry, "file": directory / entry["file"]}) for entry in manifest["batches"]]
-        if all(batch.file.stat().st_size == batch.bytes for batch in batches):
+        if all(batch.file.stat().st_size == batch.size for batch in batches):
             return batches
     except (OSError, ValueError, KeyError, TypeError):
         return None

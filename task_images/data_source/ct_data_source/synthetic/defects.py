@@ -27,11 +27,11 @@ def spoil(rows: Rows, random: np.random.Generator) -> Rows:
 
     elsewhere = rows.state != SEPARATE
     ordinary = elsewhere & (rows.price < 3e6)
-    one = pick(240, ordinary & ~rows.sold)
+    one = pick(250, ordinary & ~rows.sold)
     rows.price[one] = 1.0
-    rows.price[pick(30, ordinary & rows.sold)] = 1.0
+    rows.price[pick(20, ordinary & rows.sold)] = 1.0
     cents = pick(240, ordinary)
-    rows.price[cents] = np.round(np.exp(random.uniform(np.log(500), np.log(9_999), cents.size)))
+    rows.price[cents] = np.round(np.exp(random.uniform(np.log(700), np.log(9_999), cents.size)))
     many = pick(220)
     rows.bed[many] = np.round(20 + random.gamma(1.0, 14, many.size)).clip(21, 99)
     many = pick(1_200)
@@ -42,12 +42,14 @@ def spoil(rows: Rows, random: np.random.Generator) -> Rows:
     rows.bath[many] = np.maximum(rows.bath[many], random.integers(11, 21, many.size))
     rows.acre_lot[pick(67)] = NO_LOT
     rows.acre_lot[pick(1_900)] = 0.0
-    large = pick(560)
+    large = pick(400)
     rows.acre_lot[large] = np.round(np.exp(random.uniform(np.log(1_000), np.log(60_000), large.size)), 2)
     huge = pick(245)
     rows.house_size[huge] = np.round(np.exp(random.uniform(np.log(20_001), np.log(684_327), huge.size)))
     rows.house_size[pick(2)] = 1e9
-    tiny = pick(110)
+    cabins = pick(400)
+    rows.house_size[cabins] = random.integers(250, 500, cabins.size)
+    tiny = pick(50)
     rows.house_size[tiny] = random.integers(100, 200, tiny.size)
     return rows
 

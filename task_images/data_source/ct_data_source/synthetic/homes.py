@@ -27,9 +27,8 @@ JOINT = np.array(
 )
 """Percent of complete listings by bedrooms (rows: 1 to 8 or more) and bathrooms (columns: 1 to 7 or more)."""
 
-WEALTH_ROOMS = 0.24
-WEALTH_SIZE = 0.05
-RURAL_SHARE = 0.13
+WEALTH_ROOMS = 0.38
+RURAL_SHARE = 0.19
 
 _GRID = np.linspace(-6, 6, 4001)
 _NORMAL = np.array([0.5 * (1 + erf(value / sqrt(2))) for value in _GRID])
@@ -37,15 +36,13 @@ _NORMAL = np.array([0.5 * (1 + erf(value / sqrt(2))) for value in _GRID])
 
 def rooms(wealth: Floats, random: np.random.Generator) -> tuple[Floats, Floats]:
     """Bedrooms and bathrooms, shape (n,) each: the joint table, with more bathrooms where ``wealth`` is high."""
-    bed, bath = np.meshgrid(np.arange(1, 9), np.arange(1, 8), indexing="ij")
-    order = np.argsort(bath.ravel() * 10 + bed.ravel(), kind="stable")
-    cumulative = np.cumsum(JOINT.ravel()[order])
-    # A Gaussian copula: the table's shares stay as they are, only who gets which cell leans with the place.
+    # A Gaussian copula: the table's shares stay as they are, only who gets which bathrooms leans with the place.
     score = WEALTH_ROOMS * np.clip(wealth, -4, 4) + sqrt(1 - WEALTH_ROOMS**2) * random.standard_normal(wealth.size)
-    share = np.interp(score / np.std(score) if wealth.size > 1 else score, _GRID, _NORMAL)
-    cell = order[np.minimum(np.searchsorted(cumulative, share * cumulative[-1], side="right"), order.size - 1)]
-    beds, baths = bed.ravel()[cell].astype(np.float64), bath.ravel()[cell].astype(np.float64)
-    return _open_end(beds, 8, 0.40, random), _open_end(baths, 7, 0.45, random)
+    by_bath = np.cumsum(JOINT.sum(axis=0))
+    bath = np.minimum(np.searchsorted(by_bath / by_bath[-1], np.interp(score, _GRID, _NORMAL), side="right"), 6)
+    by_bed = np.cumsum(JOINT, axis=0) / JOINT.sum(axis=0)
+    bed = np.minimum((random.random(wealth.size) >= by_bed[:, bath]).sum(axis=0), 7)
+    return _open_end(bed + 1.0, 8, 0.52, random), _open_end(bath + 1.0, 7, 0.58, random)
 
 
 def _open_end(values: Floats, last: int, stop: float, random: np.random.Generator) -> Floats:
@@ -55,15 +52,14 @@ def _open_end(values: Floats, last: int, stop: float, random: np.random.Generato
 
 
 def house_sizes(place: Integers, places: Places, bed: Floats, bath: Floats, random: np.random.Generator) -> Floats:
-    """Square feet, shape (n,): rooms, the state's usual size and the place's wealth; some are rounded as people do."""
+    """Square feet, shape (n,): rooms and the state's usual size; some are rounded as people do."""
     usual = np.log(np.array([state.size for state in STATES]) / 1758)
     log_size = (
         6.397
         + 0.156 * np.minimum(bed, 8)
         + 0.239 * np.minimum(bath, 7)
         + 0.55 * usual[places.state[place]]
-        + WEALTH_SIZE * places.wealth[place]
-        + 0.225 * random.standard_t(5, place.size) / sqrt(5 / 3)
+        + 0.24 * random.standard_t(5, place.size) / sqrt(5 / 3)
     )
     size = np.round(np.clip(np.exp(log_size), 240, 18_000))
     habit = random.random(place.size)
@@ -74,10 +70,10 @@ def house_sizes(place: Integers, places: Places, bed: Floats, bath: Floats, rand
 def lots(place: Integers, places: Places, random: np.random.Generator) -> Floats:
     """Acres with two decimals, shape (n,): a body of town lots around the state's median and a rural tail."""
     usual = np.log(np.array([state.lot for state in STATES]))
-    log_lot = usual[places.state[place]] - 0.18 + places.lot[place] + 0.68 * random.standard_normal(place.size)
+    log_lot = usual[places.state[place]] - 0.16 + places.lot[place] + 0.48 * random.standard_normal(place.size)
     rural = random.random(place.size) < RURAL_SHARE
-    log_lot[rural] += random.gamma(1.6, 1.05, int(rural.sum()))
+    log_lot[rural] += random.gamma(1.8, 1.05, int(rural.sum()))
     small = random.random(place.size) < 0.09
-    log_lot[small] -= random.gamma(1.5, 0.75, int(small.sum()))
+    log_lot[small] -= random.gamma(1.5, 0.85, int(small.sum()))
     acres: Floats = np.round(np.clip(np.exp(log_lot), 0.01, 6_000), 2)
     return acres

@@ -21,19 +21,21 @@ Integers = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 MEAN_LOG_SIZE = 7.515
-SIZE_EFFECT = 0.66
-LUXURY_SIZE_EFFECT = 0.30
+SIZE_EFFECT = 0.62
+LUXURY_SIZE_EFFECT = 0.15
 LOT_EFFECT = 0.139
 BED_EFFECT = -0.009
-BATH_EFFECT = 0.087
+BATH_EFFECT = 0.11
 SOLD_EFFECT = -0.073
 AGE_EFFECT = -0.005
 """Per year since the last sale of a home on sale: the longer ago, the less has been renovated."""
 SEASON_EFFECT = 0.03
 """Per month of the recorded sales: prices rose during them."""
-RESIDUAL = 0.27
+RESIDUAL = 0.26
+BARGAIN_STRETCH, SURPRISE_SHRINK = 1.15, 0.9
+"""What is left over leans to cheap homes: measured skew is negative."""
 LUXURY_LEVEL = 14.0
-LUXURY_STRETCH = 0.45
+LUXURY_STRETCH = 0.15
 SEPARATE = next(position for position, state in enumerate(STATES) if state.name == SEPARATE_STATE)
 
 
@@ -97,7 +99,8 @@ class Market:
         # The dearest homes are rarely among the recorded sales.
         sold = random.random(rows) < self._sold[state] * np.clip(1 - 0.30 * (worth - 14.2), 0.35, 1.0)
         day = self.calendar.draw(sold, random)
-        worth += self.timing(sold, day) + RESIDUAL * random.standard_t(4, rows) / sqrt(2)
+        rest = RESIDUAL * random.standard_t(4, rows) / sqrt(2)
+        worth += self.timing(sold, day) + rest * np.where(rest < 0, BARGAIN_STRETCH, SURPRISE_SHRINK)
         worth += LUXURY_STRETCH * np.maximum(worth - LUXURY_LEVEL, 0)
         price = heap(np.clip(np.exp(worth), 10_000, 450e6), random)
         broker = self.brokers.draw(place, random)
@@ -108,4 +111,5 @@ class Market:
         years = self.calendar.years_since(day)
         season = SEASON_EFFECT * (2.8 - np.minimum(years * 12, 7))
         age = AGE_EFFECT * (np.minimum(years, 40) - 9.5)
-        return np.where(sold, season, age) + SOLD_EFFECT * (sold - 0.562)
+        effect: Floats = np.where(sold, season, age) + SOLD_EFFECT * (sold - 0.562)
+        return effect

@@ -13,14 +13,16 @@ from ct_data_source.synthetic.states import STATES, State, prefixes_of
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-ZIPS_PER_SEEN = 1.69
-"""The full set has about 30,300 zips, the sample behind the state table saw 17,944 of them."""
-CITIES_PER_SEEN = 1.75
-ZIP_SHAPE = 0.9
-HOME_VARIANCE = 0.22
+ZIPS_PER_SEEN = 1.2
+"""The state table counts zips in a sample that also holds incomplete listings; the stream needs about as many again."""
+CITIES_PER_SEEN = 1.2
+ZIP_SHAPE = 0.8
+HOME_VARIANCE = 0.27
 """Variance of the log price that homes explain at equal places; the rest of a state's spread is its places."""
 PREFIX_PART = 0.55
-LOT_SPREAD = 0.6
+MAJOR_DENSITY = 0.75
+"""Zips of a large city per zip that its share of the listings would give: city zips are busier."""
+LOT_SPREAD = 0.4
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class Places:
 
 def draw(cumulative: Floats, rows: int, random: np.random.Generator) -> Integers:
     """``rows`` indices with probabilities that are proportional to the steps of ``cumulative``."""
-    found = np.searchsorted(cumulative, random.random(rows) * cumulative[-1], side="right")
+    found: Integers = np.searchsorted(cumulative, random.random(rows) * cumulative[-1], side="right").astype(np.int64)
     return np.minimum(found, cumulative.size - 1)
 
 
@@ -102,7 +104,7 @@ def _zips_of(state: State, random: np.random.Generator) -> _Zips:
 def _state_names(state: State, names: list[str], common: int, random: np.random.Generator) -> list[str]:
     """Names for the towns of one state: some that other states have too, then composed ones."""
     taken = {name for name, _, _ in state.majors}
-    shared = random.permutation(common)[: min(common, state.cities // 4 + 1)]
+    shared = random.permutation(common)[: min(common, state.cities // 10 + 1)]
     wanted = round(state.cities * CITIES_PER_SEEN) + 2
     own = common + random.choice(len(names) - common, wanted, replace=False)
     return [names[index] for index in [*shared, *own] if names[index] not in taken][:wanted]
@@ -111,13 +113,13 @@ def _state_names(state: State, names: list[str], common: int, random: np.random.
 def _towns(state: State, zips: _Zips, names: list[str], random: np.random.Generator) -> tuple[Integers, list[str], Floats]:
     """Pairs of a zip and a city: the zip's index, the city's name and the pair's share of the zip's listings."""
     main: list[str] = [""] * zips.code.size
-    _seat_majors(state, zips, main, random)
+    _seat_majors(state, zips, main)
     free = [index for index, name in enumerate(main) if not name]
     per_city = max(len(free) / max(len(names) * 0.62, 1), 1.0)
-    # The largest of the remaining towns cover several neighbouring zips.
+    # Larger towns cover several neighbouring zips.
     position, used = 0, 0
     while position < len(free):
-        run = 1 + int(random.geometric(1 / per_city) - 1) if per_city > 1 else 1
+        run = int(random.geometric(1 / per_city))
         for index in free[position : position + run]:
             main[index] = names[used % len(names)]
         position, used = position + run, used + 1
@@ -134,24 +136,15 @@ def _towns(state: State, zips: _Zips, names: list[str], random: np.random.Genera
     return np.array(order, dtype=np.int64), list(labels), np.array(share)
 
 
-def _seat_majors(state: State, zips: _Zips, main: list[str], random: np.random.Generator) -> None:
-    """Give each large city most zips of its prefix and scale their weights to the city's share of the state."""
+def _seat_majors(state: State, zips: _Zips, main: list[str]) -> None:
+    """Give each large city zips from its prefix on, and scale their weights so that it has its share of the state."""
     total = zips.weight.sum()
     for name, prefix, share in state.majors:
-        open_zips = [index for index in np.flatnonzero(zips.prefix == prefix).tolist() if not main[index]]
-        if not open_zips:
-            continue
-        sharing = sum(other == prefix for _, other, _ in state.majors)
-        count = max(1, round(len(open_zips) * (0.85 if share > 0.5 else 0.7) / sharing))
-        for index in random.permutation(open_zips)[:count].tolist():
+        first = int(np.searchsorted(zips.prefix, prefix))
+        free = [index for index in range(first, len(main)) if not main[index]]
+        for index in free[: max(1, round(share * len(main) * MAJOR_DENSITY))]:
             main[index] = name
-    # Scaled together, so that a state's cities keep their shares of the whole.
-    seated = np.array([bool(name) for name in main])
-    rest = zips.weight[~seated].sum()
-    left = 1 - sum(share for _, _, share in state.majors)
-    for name, _, share in state.majors:
+    for name, _, share in [*state.majors, ("", 0, 1 - sum(share for _, _, share in state.majors))]:
         mine = np.array([label == name for label in main])
         if mine.any():
             zips.weight[mine] *= share * total / zips.weight[mine].sum()
-    if rest:
-        zips.weight[~seated] *= left * total / rest

@@ -40,7 +40,7 @@ Maine|18|12.89|.60|1700|.80|.40|200|190|039-049|Portland 41 .06;Bangor 44 .04
 Vermont|24|12.77|.55|1700|.70|.40|130|125|050-059|Burlington 54 .07
 Connecticut|257|12.86|.60|1750|.40|.52|230|160|060-069|Hartford 61 .04;Bridgeport 66 .04;Stamford 69 .04
 New Jersey|703|12.89|.69|1800|.20|.41|461|488|070-089|Newark 71 .02;Jersey City 73 .03;Toms River 87 .02
-New York|1792|12.69|1.00|1712|.24|.53|1063|925|100-149|New York City 100 .125;Buffalo 142 .035;Rochester 146 .04;Syracuse 132 .02
+New York|1792|12.69|1.00|1712|.24|.53|1063|925|100-149|New York City 100 .125;Buffalo 142 .035;Rochester 146 .04
 Pennsylvania|1930|12.44|.71|1680|.20|.55|828|743|150-196|Philadelphia 191 .13;Pittsburgh 152 .07;Reading 196 .02
 Delaware|209|12.71|.50|1850|.25|.57|55|40|197-199|Wilmington 198 .16;Dover 199 .10
 Washington, DC|116|13.50|.60|1500|.06|.55|28|1|200-200|Washington 200 .98
@@ -50,7 +50,7 @@ West Virginia|196|12.30|.70|1700|.40|.55|200|180|247-268|Charleston 253 .05;Hunt
 North Carolina|1193|12.69|.60|1775|.34|.62|586|517|270-289|Charlotte 282 .06;Raleigh 276 .05;Greensboro 274 .03
 South Carolina|459|12.70|.62|1850|.30|.45|260|210|290-299|Columbia 292 .05;Charleston 294 .05;Myrtle Beach 295 .06
 Georgia|1908|12.69|.62|1965|.39|.53|488|393|300-319,398-399|Atlanta 303 .08;Savannah 314 .03;Marietta 300 .03
-Florida|4816|12.94|.76|1715|.21|.47|877|530|320-349|Jacksonville 322 .048;Miami 331 .036;Tampa 336 .03;Orlando 328 .03;Naples 341 .03
+Florida|4816|12.94|.76|1715|.21|.47|877|530|320-349|Jacksonville 322 .048;Miami 331 .036;Tampa 336 .03;Orlando 328 .03
 Alabama|469|12.34|.76|1815|.38|.51|354|284|350-369|Birmingham 352 .09;Huntsville 358 .06;Mobile 366 .05
 Tennessee|580|12.73|.66|1800|.41|.28|418|332|370-385|Nashville 372 .07;Memphis 381 .07;Knoxville 379 .06
 Mississippi|99|12.37|.65|1800|.50|.40|180|150|386-397|Jackson 392 .07;Gulfport 395 .05
@@ -71,7 +71,7 @@ Nebraska|128|12.40|.60|1800|.22|.50|140|115|680-693|Omaha 681 .25;Lincoln 685 .1
 Louisiana|381|12.42|.65|1780|.25|.45|260|190|700-714|New Orleans 701 .10;Baton Rouge 708 .09;Shreveport 711 .06
 Arkansas|341|12.46|.65|1800|.33|.50|260|220|716-729|Little Rock 722 .08;Fayetteville 727 .05
 Oklahoma|1037|12.28|.70|1733|.22|.67|322|257|730-749|Oklahoma City 731 .17;Tulsa 741 .14
-Texas|4761|12.75|.60|1993|.19|.65|1311|923|750-799|Houston 770 .11;San Antonio 782 .036;Dallas 752 .04;Austin 787 .04;Fort Worth 761 .04;El Paso 799 .02
+Texas|4761|12.75|.60|1993|.19|.65|1311|923|750-799|Houston 770 .11;San Antonio 782 .04;Dallas 752 .04;Austin 787 .04
 Colorado|733|13.34|.61|2331|.17|.26|323|235|800-816|Denver 802 .12;Colorado Springs 809 .09;Aurora 800 .06
 Wyoming|25|12.96|.60|1900|.35|.40|60|55|820-831|Cheyenne 820 .15;Casper 826 .15
 Idaho|368|13.09|.55|1900|.25|.45|140|110|832-838|Boise 837 .13;Meridian 836 .09
@@ -79,7 +79,7 @@ Utah|173|13.30|.50|2400|.22|.35|150|110|840-847|Salt Lake City 841 .12;Saint Geo
 Arizona|2265|12.97|.61|1727|.17|.62|303|173|850-865|Phoenix 850 .115;Tucson 857 .126;Mesa 852 .05;Scottsdale 852 .04
 New Mexico|386|12.61|.63|1780|.22|.60|170|130|870-884|Albuquerque 871 .28;Santa Fe 875 .08
 Nevada|310|13.12|.55|1780|.15|.45|110|45|889-898|Las Vegas 891 .50;Reno 895 .13
-California|7053|13.57|.69|1649|.17|.66|1367|923|900-961|Los Angeles 900 .038;San Diego 921 .03;Sacramento 958 .03;San Jose 951 .02;San Francisco 941 .02;Bakersfield 933 .02
+California|7053|13.57|.69|1649|.17|.66|1367|923|900-961|Los Angeles 900 .04;San Diego 921 .03;Sacramento 958 .03
 Hawaii|136|13.70|.70|1450|.20|.45|75|60|967-968|Honolulu 968 .25;Kailua 967 .06
 Oregon|759|13.19|.49|1778|.18|.47|258|211|970-979|Portland 972 .15;Eugene 974 .05;Salem 973 .05
 Washington|1861|13.27|.56|1808|.20|.71|409|310|980-994|Seattle 981 .08;Spokane 992 .05;Vancouver 986 .04
