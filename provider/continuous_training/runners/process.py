@@ -1,0 +1,162 @@
+"""Run a task image's program in the image's own Python environment on this machine, without a container."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import selectors
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+
+from ct_contract import TaskCall, TaskResult
+from ct_contract.call import INPUT_VARIABLE, RESULT_PATH_VARIABLE
+
+from continuous_training.runners.base import Log, Outcome, RunnerError
+from continuous_training.runners.logs import pass_on
+
+PASSED_ON = frozenset(
+    {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
+    | {"SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
+    | {"http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY"}
+)
+"""The only variables of the launching process that a task sees: Airflow keeps its own secrets in the others."""
+
+GRACE_SECONDS = 20.0
+"""How long a task may take to roll back after SIGTERM."""
+
+POLL_SECONDS = 0.5
+"""How often a silent task is looked at; one that writes or ends is noticed at once."""
+
+_PR_SET_PDEATHSIG = 1
+
+
+class ProcessRunner:
+    """Runs ``<environments>/<task>/bin/python -m ct_<task>``.
+
+    The task gets a small environment of its own, leads a process group, and ends when its launcher does, however that ends.
+    """
+
+    def __init__(
+        self, environments: Path | str, *, environ: Mapping[str, str] | None = None, grace: float = GRACE_SECONDS
+    ) -> None:
+        self.environments = Path(environments)
+        self._environ = os.environ if environ is None else environ
+        self._grace = grace
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def command(self, call: TaskCall) -> list[str]:
+        """The call's command with the environment's own interpreter in the place of ``python``. Raises RunnerError."""
+        task = call.payload.task
+        python = self.environments.absolute() / task / "bin" / "python"
+        if not python.exists():
+            raise RunnerError(
+                f"there is no Python environment for the {task} image: {python} does not exist. Nothing ran. "
+                f"Make it with: python3 local/environments.py {task} - or set [continuous_training] environments"
+            )
+        if not call.command or call.command[0] != "python":
+            raise RunnerError(f"the process runner starts Python programs only, not {' '.join(call.command) or 'nothing'!r}")
+        return [str(python), *call.command[1:]]
+
+    def environment(self, call: TaskCall) -> dict[str, str]:
+        """Everything that the task sees of an environment but its result's path. Raises RunnerError without a secret."""
+        kept = {name: self._environ[name] for name in PASSED_ON if name in self._environ}
+        secrets = {}
+        for secret in call.secrets:
+            if not self._environ.get(secret.name):
+                raise RunnerError(
+                    f"{call.payload.task} needs the secret {secret.name}, which is not in the environment of the process that "
+                    f"starts it. Nothing ran. Set it there; on Kubernetes it is {secret.key!r} in the secret {secret.secret!r}"
+                )
+            secrets[secret.name] = self._environ[secret.name]
+        own = {INPUT_VARIABLE: call.payload.to_json(), "PYTHONUNBUFFERED": "1"}
+        return {"LANG": "C.UTF-8", **kept, **call.env, **secrets, **own}
+
+    def run(self, call: TaskCall, *, log: Log) -> Outcome:
+        """Start the call, pass its log lines on, and return how it ended.
+
+        Raises RunnerError if it cannot be started, ContractError if it left a result that breaks the contract.
+        """
+        with tempfile.TemporaryDirectory(prefix=f"ct-{call.payload.task}-") as directory:
+            result = Path(directory) / "result.json"
+            # A directory of its own: a module of the launcher's working directory must not shadow the image's.
+            work = Path(directory) / "work"
+            work.mkdir()
+            status = self._follow(self.command(call), {**self.environment(call), RESULT_PATH_VARIABLE: str(result)}, work, log)
+            text = result.read_bytes() if result.exists() else None
+        return Outcome(status=status, result=None if text is None else TaskResult.from_json(text))
+
+    def _follow(self, command: list[str], environment: dict[str, str], directory: Path, log: Log) -> int:
+        process = self._process = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one system call, looked up before the fork
+        )
+        try:
+            for line in _lines(process):
+                pass_on(line.decode("utf-8", "backslashreplace").rstrip("\r\n"), log)
+            return process.wait()
+        finally:
+            self.stop()
+            if process.stdout is not None:
+                process.stdout.close()
+
+    def stop(self) -> None:
+        """SIGTERM to the whole process group, SIGKILL to what is left of it after the grace period."""
+        process = self._process
+        if process is None:
+            return
+        if process.poll() is None:
+            _signal_group(process.pid, signal.SIGTERM)
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(self._grace)
+        # Also after a normal end: a child that outlives its task would go on writing.
+        _signal_group(process.pid, signal.SIGKILL)
+        process.wait()
+        self._process = None
+
+
+def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
+    """The lines that a process writes until it ends, even if children of it still hold the pipe open."""
+    assert process.stdout is not None
+    pipe = process.stdout.fileno()
+    rest = b""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pipe, selectors.EVENT_READ)
+        while True:
+            if not selector.select(timeout=POLL_SECONDS):
+                if process.poll() is not None:
+                    break
+                continue
+            chunk = os.read(pipe, 65_536)
+            if not chunk:
+                break
+            *lines, rest = (rest + chunk).split(b"\n")
+            yield from lines
+    if rest:
+        yield rest
+
+
+def _signal_group(group: int, number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, number)
+
+
+def _end_with_parent() -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def ask_the_kernel() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+
+    return ask_the_kernel
