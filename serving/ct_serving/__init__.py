@@ -1,1 +1,1 @@
-
+"""The prediction API: it follows MLflow's alias without a restart and keeps every inference in RAW."""

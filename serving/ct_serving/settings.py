@@ -1,0 +1,64 @@
+"""Settings of the API, all from environment variables."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one API process is told. Row counts are rows of RAW, times are seconds."""
+
+    database_url: str = ""
+    """libpq URL of a member of ct_serving; empty: inferences wait in the spool."""
+    tracking_uri: str = ""
+    """Where MLflow is; empty: no model is ever loaded."""
+    model_name: str = "house-prices"
+    alias: str = "production"
+    reload_seconds: float = 5.0
+    """How often the alias is read; each wait is up to a fifth shorter or longer, so that replicas do not ask together."""
+    admin_token: str = ""
+    """Bearer token of ``/admin``; empty: those routes do not exist."""
+    spool_directory: Path = Path("spool")
+    """Where inferences wait on disk while PostgreSQL is away."""
+    spool_max_rows: int = 2_000_000
+    """The cap of the spool; rows beyond it are dropped and counted."""
+    queue_max_rows: int = 100_000
+    """The cap of the queue in memory; rows beyond it are dropped and counted."""
+    flush_seconds: float = 0.2
+    """How long a row waits for company before it is written."""
+    shutdown_seconds: float = 10.0
+    """How long a stop waits for requests in flight, and then for the inference log."""
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the CT_* variables and MLFLOW_TRACKING_URI. Raises ValueError naming a variable that is no number."""
+        values = os.environ if environ is None else environ
+        default = cls()
+
+        def number(name: str, standard: float, smallest: float) -> float:
+            text = values.get(name, "")
+            try:
+                value = float(text) if text else standard
+            except ValueError:
+                raise ValueError(f"{name} must be a number, not {text!r}") from None
+            if not smallest <= value < float("inf"):
+                raise ValueError(f"{name} must be at least {smallest:g}, not {text}")
+            return value
+
+        return cls(
+            database_url=values.get("CT_DATABASE_URL", ""),
+            tracking_uri=values.get("MLFLOW_TRACKING_URI", ""),
+            model_name=values.get("CT_MODEL_NAME") or default.model_name,
+            alias=values.get("CT_MODEL_ALIAS") or default.alias,
+            reload_seconds=number("CT_RELOAD_SECONDS", default.reload_seconds, 0.1),
+            admin_token=values.get("CT_ADMIN_TOKEN", ""),
+            spool_directory=Path(values.get("CT_SPOOL_DIR") or default.spool_directory),
+            spool_max_rows=int(number("CT_SPOOL_MAX_ROWS", default.spool_max_rows, 0)),
+            queue_max_rows=int(number("CT_LOG_QUEUE_ROWS", default.queue_max_rows, 1)),
+            flush_seconds=number("CT_LOG_FLUSH_SECONDS", default.flush_seconds, 0.0),
+            shutdown_seconds=number("CT_SHUTDOWN_SECONDS", default.shutdown_seconds, 1.0),
+        )

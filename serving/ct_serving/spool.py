@@ -1,0 +1,88 @@
+"""Inferences that wait on disk while PostgreSQL is away: one SQLite file in WAL mode."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+FILE_NAME = "inferences.sqlite3"
+
+
+class SpoolFullError(Exception):
+    """The spool holds as many rows as it may; nothing of the call was kept."""
+
+
+class Spool:
+    """Rows in order of arrival, as bytes. For one thread; several processes may share a directory.
+
+    A row is removed only after it is safe elsewhere, so a crash in between gives it twice: whoever replays must be
+    idempotent. A file that SQLite cannot read is put aside, never deleted.
+    """
+
+    def __init__(self, directory: Path, max_rows: int) -> None:
+        """Open or create the spool in ``directory``. Raises OSError or sqlite3.Error if that cannot be written."""
+        directory.mkdir(parents=True, exist_ok=True)
+        self.path = directory / FILE_NAME
+        self.max_rows = max_rows
+        try:
+            self._connection = self._open()
+        except sqlite3.DatabaseError as error:
+            if isinstance(error, sqlite3.OperationalError):
+                raise
+            aside = self.path.with_name(f"{FILE_NAME}.unreadable-{time.time_ns()}")
+            logger.error("the spool %s cannot be read (%s); it is kept as %s and a new one begun", self.path, error, aside)  # noqa: TRY400
+            self.path.rename(aside)
+            for suffix in ("-wal", "-shm"):
+                self.path.with_name(FILE_NAME + suffix).unlink(missing_ok=True)
+            self._connection = self._open()
+        self._count = int(self._connection.execute("SELECT count(*) FROM pending").fetchone()[0])
+
+    def _open(self) -> sqlite3.Connection:
+        # Made by the thread that starts the log and used by its writer thread alone.
+        connection = sqlite3.connect(self.path, isolation_level=None, timeout=5, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("CREATE TABLE IF NOT EXISTS pending (id INTEGER PRIMARY KEY AUTOINCREMENT, row BLOB NOT NULL)")
+        except sqlite3.Error:
+            connection.close()
+            raise
+        return connection
+
+    def __len__(self) -> int:
+        """How many rows wait (of this process and of those that it found)."""
+        return self._count
+
+    def append(self, rows: Sequence[bytes]) -> None:
+        """Keep ``rows``, all or none; when this returns they are on disk. Raises SpoolFullError or sqlite3.Error."""
+        if self._count + len(rows) > self.max_rows:
+            raise SpoolFullError(f"the spool {self.path} holds {self._count} rows and may hold {self.max_rows}")
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            self._connection.executemany("INSERT INTO pending (row) VALUES (?)", ((row,) for row in rows))
+            self._connection.execute("COMMIT")
+        except sqlite3.Error:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        self._count += len(rows)
+
+    def peek(self, limit: int) -> list[tuple[int, bytes]]:
+        """The oldest rows with their ids."""
+        return self._connection.execute("SELECT id, row FROM pending ORDER BY id LIMIT ?", (limit,)).fetchall()
+
+    def remove(self, ids: Sequence[int]) -> None:
+        """Forget rows that are safe elsewhere."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        self._connection.executemany("DELETE FROM pending WHERE id = ?", ((number,) for number in ids))
+        self._connection.execute("COMMIT")
+        self._count = int(self._connection.execute("SELECT count(*) FROM pending").fetchone()[0])
+
+    def close(self) -> None:
+        """Close the file; what waits stays in it."""
+        self._connection.close()
