@@ -1,1 +1,1 @@
-"""TODO-clean"""
+"""Turn one batch of RAW into CLEAN and quarantine."""

@@ -1,1 +1,1 @@
-"""TODO-collect"""
+"""Take one batch from the source into RAW, exactly once."""

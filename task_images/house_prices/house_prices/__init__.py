@@ -1,1 +1,1 @@
-"""TODO-house_prices"""
+"""The house-price data set: columns, cleaning rules, expectations, features. The one package to replace for other data."""

@@ -1,0 +1,53 @@
+"""The cleaning rules of the data set, as SQL conditions over rows whose values have been read into their types.
+
+A row goes to quarantine by the first rule that it breaks. ``VERSION`` changes with any of them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+VERSION = "1"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rule:
+    """A row breaks the rule where ``breaks`` is true; ``found`` is the SQL text that shows what stood there."""
+
+    name: str
+    breaks: str
+    found: str
+
+
+def _absent(column: str) -> str:
+    return f"coalesce(other->>'{column}', 'nothing')"
+
+
+QUARANTINE: tuple[Rule, ...] = (
+    Rule(name="PRICE_UNREADABLE", breaks="price IS NULL", found=_absent("price")),
+    Rule(name="PRICE_BELOW_10000", breaks="price < 10000", found="price::text"),
+    Rule(name="PRICE_ABOVE_1_BILLION", breaks="price > 1e9", found="price::text"),
+    Rule(name="STATUS_MISSING", breaks="status IS NULL", found=_absent("status")),
+    Rule(name="STATE_MISSING", breaks="state IS NULL", found=_absent("state")),
+    Rule(name="STREET_MISSING", breaks="street IS NULL", found=_absent("street")),
+    Rule(name="ZIP_CODE_INVALID", breaks="zip_code IS NULL", found="coalesce(zip_delivered, 'nothing')"),
+    Rule(name="BED_IMPLAUSIBLE", breaks="bed < 0 OR bed > 20", found="bed::text"),
+    Rule(name="BATH_IMPLAUSIBLE", breaks="bath < 0 OR bath > 20", found="bath::text"),
+    Rule(name="HOUSE_SIZE_IMPLAUSIBLE", breaks="house_size < 100 OR house_size > 20000", found="house_size::text"),
+)
+"""What a listing of one home cannot be. A price of 1 is a placeholder, 20,000 square feet or 20 bedrooms are a building."""
+
+ACRE_LOT_LARGEST = 10_000
+"""Acres. The source writes 100000 for an unknown lot; what lies above this is read as unknown and the row stays."""
+
+TEST_BUCKETS = 20
+VALIDATION_BUCKETS = 7
+CALIBRATION_BUCKETS = 7
+
+SPLIT = f"""
+CASE WHEN bucket < {TEST_BUCKETS} THEN 'test'
+     WHEN bucket < {TEST_BUCKETS + VALIDATION_BUCKETS} THEN 'validation'
+     WHEN bucket < {TEST_BUCKETS + VALIDATION_BUCKETS + CALIBRATION_BUCKETS} THEN 'calibration'
+     ELSE 'train' END
+""".strip()
+"""Which side a home is on, from its bucket: fixed when it is first seen, the same for every listing of it."""
