@@ -104,7 +104,7 @@ class Airflow:
         tries = int(self._get(path)["try_number"])
         content = self._get(f"{path}/logs/{tries}", headers={"Accept": "application/json"})["content"]
         texts = [line if isinstance(line, str) else _line(line) for line in content]
-        return [text for text in texts if text][-lines:]
+        return [text for text in texts if text and "::group::" not in text and "::endgroup::" not in text][-lines:]
 
 
 def _line(entry: Mapping[str, Any]) -> str:

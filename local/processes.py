@@ -144,9 +144,10 @@ class Manager:
         """Start one program; its health is another question."""
         self._rpc.startProcess(_qualified(name), False)
 
-    def state_of(self, name: str) -> str:
-        """The manager's word for it: STARTING, RUNNING, BACKOFF, FATAL, STOPPED, ..."""
-        return str(self._rpc.getProcessInfo(_qualified(name))["statename"])
+    def look(self, name: str) -> tuple[str, int]:
+        """The manager's word for it (STARTING, RUNNING, BACKOFF, FATAL, STOPPED, ...) and the second of its last start."""
+        info = self._rpc.getProcessInfo(_qualified(name))
+        return str(info["statename"]), int(info["start"])
 
     def pids(self) -> dict[str, int]:
         """The process id of every program that runs."""

@@ -32,6 +32,9 @@ ELSEWHERE = Path("/var/lib/continuous-training")
 
 HEALTH_SECONDS = 240
 
+MOST_STARTS = 3
+"""How often the process manager may start a program before it answers: what ends that often does not heal."""
+
 
 class Stack:
     """One stack in one state directory; at most one runs there at a time."""
@@ -43,6 +46,7 @@ class Stack:
         self.jobs = Jobs(self._progress)
         self._keeper: subprocess.Popen[bytes] | None = None
         self._lock: IO[str] | None = None
+        self._begun: dict[str, set[int]] = {}
         self._commands: list[subprocess.Popen[bytes]] = []
 
     def prepare(self) -> PostgresServer:
@@ -136,7 +140,7 @@ class Stack:
         while time.monotonic() < deadline:
             self._check(manager, name)
             if program.health is None:
-                if manager.state_of(name) == "RUNNING":
+                if manager.look(name)[0] == "RUNNING":
                     return
             else:
                 with contextlib.suppress(httpx.HTTPError):
@@ -162,9 +166,10 @@ class Stack:
     def _check(self, manager: Manager, name: str) -> None:
         if self.jobs.stop.is_set():
             raise StoppedError
-        state = manager.state_of(name)
-        if state in {"FATAL", "EXITED"}:
-            raise ProcessError(f"{name} does not run ({state.lower()}); {log_tail(self.state, name)}")
+        state, began = manager.look(name)
+        self._begun.setdefault(name, set()).add(began)
+        if state == "FATAL" or len(self._begun[name]) > MOST_STARTS:
+            raise ProcessError(f"{name} does not stay up ({state.lower()}); {log_tail(self.state, name)}")
 
     def _command(self, name: str, call: tuple[list[str], Mapping[str, str]]) -> None:
         command, env = call
