@@ -1,0 +1,123 @@
+"""Intervals by a bootstrap of whole clusters (zip codes): homes of one area err together, so rows are not independent.
+
+Each resample draws as many clusters as there are, with replacement (multinomial weights). Statistics of means only need
+the sums within clusters, so that the cost does not grow with the rows (Davison and Hinkley, Bootstrap Methods and their
+Application, 1997, section 3.8). Percentile intervals; deterministic for a seed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ct_decisions.policy import BootstrapPolicy
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.intp]
+
+_CHUNK_CELLS = 4_000_000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A statistic and its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+class Clusters:
+    """Rows grouped by a label. ``labels`` has shape (n,)."""
+
+    def __init__(self, labels: npt.ArrayLike) -> None:
+        names, self.index = np.unique(np.asarray(labels), return_inverse=True)
+        self.count = len(names)
+        self.rows = len(self.index)
+
+    def sums(self, values: Floats) -> Floats:
+        """Sums of (n,) values by cluster, shape (count,)."""
+        return np.bincount(self.index, weights=values, minlength=self.count).astype(np.float64)
+
+    def weights(self, policy: BootstrapPolicy) -> list[Floats]:
+        """How often each resample draws each cluster, as blocks of shape (b, count) that add up to ``resamples`` rows."""
+        generator = np.random.default_rng(policy.seed)
+        block = max(1, _CHUNK_CELLS // max(self.count, 1))
+        shares = np.full(self.count, 1 / self.count)
+        return [
+            generator.multinomial(self.count, shares, size=min(block, policy.resamples - start)).astype(np.float64)
+            for start in range(0, policy.resamples, block)
+        ]
+
+
+def interval(resampled: Floats, value: float, policy: BootstrapPolicy) -> Estimate:
+    """The percentile interval of resampled statistics, shape (resamples,)."""
+    tail = (1 - policy.confidence) / 2
+    low, high = np.quantile(resampled[np.isfinite(resampled)], [tail, 1 - tail])
+    return Estimate(float(value), float(low), float(high))
+
+
+def _of_sums(
+    statistic: Callable[..., Floats], clusters: Clusters, columns: list[Floats], policy: BootstrapPolicy
+) -> tuple[float, Floats]:
+    sums = np.stack([clusters.sums(column) for column in columns], axis=1)
+    value = statistic(*sums.sum(axis=0))
+    resampled = [statistic(*(weights @ sums).T) for weights in clusters.weights(policy)]
+    return float(value), np.concatenate(resampled)
+
+
+def mean(values: Floats, clusters: Clusters, policy: BootstrapPolicy) -> Estimate:
+    """The mean of (n,) values."""
+    value, resampled = _of_sums(lambda total, n: total / n, clusters, [values, np.ones(len(values))], policy)
+    return interval(resampled, value, policy)
+
+
+def ratio_of_means(
+    numerator: Floats,
+    numerator_clusters: Clusters,
+    denominator: Floats,
+    denominator_clusters: Clusters,
+    policy: BootstrapPolicy,
+) -> Estimate:
+    """Mean of one set of rows over the mean of another set, the two resampled independently."""
+
+    def divide(total: Floats, n: Floats) -> Floats:
+        return total / n
+
+    above, above_resampled = _of_sums(divide, numerator_clusters, [numerator, np.ones(len(numerator))], policy)
+    other = BootstrapPolicy(resamples=policy.resamples, confidence=policy.confidence, seed=policy.seed + 1)
+    below, below_resampled = _of_sums(divide, denominator_clusters, [denominator, np.ones(len(denominator))], other)
+    return interval(above_resampled / below_resampled, above / below, policy)
+
+
+def relative_change(
+    challenger: Floats, champion: Floats, clusters: Clusters, policy: BootstrapPolicy, *, root: bool = False
+) -> Estimate:
+    """Challenger's mean over champion's mean, minus 1, on the same rows (paired); ``root`` takes square roots of both means.
+
+    With squared errors and ``root`` that is the change of the RMSE.
+    """
+
+    def change(ours: Floats, theirs: Floats) -> Floats:
+        ratio = ours / theirs
+        return (np.sqrt(ratio) if root else ratio) - 1
+
+    value, resampled = _of_sums(change, clusters, [challenger, champion], policy)
+    return interval(resampled, value, policy)
+
+
+def median(values: Floats, clusters: Clusters, policy: BootstrapPolicy) -> Estimate:
+    """The median of (n,) values: the smallest value at which half of the resampled weight is reached."""
+    order = np.argsort(values, kind="stable")
+    ordered, index = values[order], clusters.index[order]
+    resampled = np.empty(policy.resamples)
+    position = 0
+    for block in clusters.weights(policy):
+        for weights in block:
+            reached = np.cumsum(weights[index])
+            resampled[position] = ordered[np.searchsorted(reached, reached[-1] / 2)]
+            position += 1
+    return interval(resampled, float(np.median(values)), policy)

@@ -1,0 +1,101 @@
+"""The words of the reasons, in English and Spanish, with the numbers as each language writes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ct_decisions.texts_en import WORDS as ENGLISH_WORDS
+from ct_decisions.texts_es import WORDS as SPANISH_WORDS
+
+Number = Callable[[Any], str]
+
+CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "rest")
+"""Evidence that is a relative change: below zero is better."""
+
+_HEADLINES = {
+    "TRAIN_PERFORMANCE_DEGRADED": ("error_ratio",),
+    "TRAIN_BIASED": ("log_bias",),
+    "TRAIN_INTERVALS_INVALID": ("interval_coverage",),
+    "TRAIN_TARGET_OUT_OF_SUPPORT": ("outside_support",),
+    "TRAIN_NEW_CATEGORIES": ("unseen_status", "unseen_state", "unseen_zip3"),
+    "TRAIN_VOLUME": ("volume",),
+}
+
+
+@dataclass(frozen=True)
+class Texts:
+    """One language."""
+
+    words: Mapping[str, Any]
+    decimal: str
+    thousands: str
+    percent_sign: str
+    headline_signals: Mapping[str, Sequence[str]] = field(default_factory=lambda: _HEADLINES)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.words[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+    def number(self, value: Any, digits: int) -> str:
+        """A number with a fixed count of decimals."""
+        if value is None:
+            return "?"
+        text = f"{float(value):,.{digits}f}"
+        return text.replace(",", " ").replace(".", self.decimal).replace(" ", self.thousands)
+
+    def whole(self, value: Any) -> str:
+        """A count."""
+        return self.number(value, 0)
+
+    def percent(self, value: Any) -> str:
+        """A share as percent; one decimal below 10, none above."""
+        if value is None:
+            return "?"
+        share = abs(float(value)) * 100
+        digits = 0 if share >= 99.95 or share == round(share) else 1 if share >= 1 else 2
+        return self.number(share, digits) + self.percent_sign
+
+    @staticmethod
+    def with_sign(number: Number) -> Number:
+        """The same way of writing, with the value's sign."""
+        return lambda value: ("−" if float(value) < 0 else "+") + number(value)
+
+    def times(self, value: Any) -> str:
+        """A ratio."""
+        return self.number(value, 2)
+
+    @property
+    def numbers(self) -> Mapping[str, Number]:
+        """How each piece of evidence is written, where it is no percentage."""
+        return {"error_ratio": self.times, "leakage": self.whole, "sound_answers": self.whole, "new_rows": self.whole,
+                "log_bias": self._log_percent, "bias": self._log_percent}  # fmt: skip
+
+    @property
+    def limit_numbers(self) -> Mapping[str, Number]:
+        """How the limits are written, where they are no percentage."""
+        return {name: number for name, number in self.numbers.items() if name not in ("log_bias", "bias")}
+
+    def _log_percent(self, value: Any) -> str:
+        """A difference of logarithms as a relative difference in percent."""
+        from math import expm1  # noqa: PLC0415
+
+        return self.percent(expm1(float(value))) if value is not None else "?"
+
+    @staticmethod
+    def signed(name: str) -> bool:
+        """Whether the evidence is a change that has a direction."""
+        return name in (*CHANGES, "log_bias", "bias")
+
+    def listing(self, parts: Sequence[str]) -> str:
+        """``a``, ``a and b``, ``a, b and c``."""
+        if len(parts) <= 1:
+            return "".join(parts)
+        return f"{', '.join(parts[:-1])} {self.words['and']} {parts[-1]}"
+
+
+ENGLISH = Texts(ENGLISH_WORDS, decimal=".", thousands=",", percent_sign="%")
+SPANISH = Texts(SPANISH_WORDS, decimal=",", thousands=".", percent_sign=" %")
