@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import logging
+import signal
 import socket
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from types import FrameType
+from typing import NoReturn
 
 import pyarrow as pa
 import uvicorn
@@ -34,6 +37,8 @@ def feed(settings: Settings) -> tuple[dict[str, object], Callable[[], Iterable[p
 def main(argv: Sequence[str] | None = None) -> int:
     """Serve until SIGTERM or SIGINT; 1 with the reason in the log if the feed or the cursor file cannot be used."""
     settings = parse(argv)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _stop)
     logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(levelname)s: %(message)s", force=True)
     started = time.monotonic()
     try:
@@ -43,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (listings.ListingsFileError, CursorFileError, OSError) as error:
         log.error("the data source did not start: %s", error)  # noqa: TRY400 - the message says it all
         return 1
+    pa.default_memory_pool().release_unused()
     rows = sum(batch.rows for batch in stored)
     size = sum(batch.size for batch in stored) / 1e6
     log.info("%d batches, %d rows, %.1f MB ready in %.1f s", len(stored), rows, size, time.monotonic() - started)
@@ -58,6 +64,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     server = uvicorn.Server(uvicorn.Config(application, log_config=None, access_log=False, timeout_graceful_shutdown=5))
     server.run(sockets=[listener])
     return 0
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
+    # Unwinds, so that half-written files go. uvicorn takes the signal first, shuts down and then calls this too.
+    raise SystemExit(0)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ from ct_data_source.columns import COLUMNS, TEXT_COLUMNS
 Layout = Literal["spaced", "compact"]
 LAYOUT_VERSION = 2
 CHUNK_ROWS = 32_768
+ABANDONED_SECONDS = 3_600
 MANIFEST = "manifest.json"
 END = b"]}"
 
@@ -70,8 +72,10 @@ def _cells(column: pa.ChunkedArray, text: bool) -> tuple[pa.Array, pa.Array]:
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.chunk(0)
         return pa.array([json.dumps(value, ensure_ascii=False) for value in encoded.dictionary.to_pylist()]), encoded.indices
-    levels, codes = np.unique(column.to_numpy(), return_inverse=True)
-    return pa.array([json.dumps(value) for value in levels.tolist()], pa.string()), pa.array(codes.astype(np.int32))
+    # By their bits: 0.0 and -0.0 are equal but not written alike.
+    levels, codes = np.unique(column.to_numpy().view(np.int64), return_inverse=True)
+    texts = [json.dumps(value) for value in levels.view(np.float64).tolist()]
+    return pa.array(texts, pa.string()), pa.array(codes.astype(np.int32))
 
 
 def store(
@@ -89,6 +93,7 @@ def store(
     if found is not None:
         return found
     directory.mkdir(parents=True, exist_ok=True)
+    _sweep(directory)
     temporary = Path(tempfile.mkdtemp(dir=directory, prefix=f".{key}-"))
     try:
         batches = [_write(temporary, number, table, layout) for number, table in enumerate(make())]
@@ -109,6 +114,16 @@ def store(
     if stored is None:
         raise RuntimeError(f"the rendered batches in {final} vanished while they were being made; start again")
     return stored
+
+
+def _sweep(directory: Path) -> None:
+    """Remove what starts that were killed have left; younger folders may belong to a start that goes on."""
+    for path in directory.glob(".*-*"):
+        try:
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                shutil.rmtree(path, ignore_errors=True)
+        except FileNotFoundError:
+            continue
 
 
 def _write(directory: Path, number: int, table: pa.Table, layout: Layout) -> StoredBatch:

@@ -80,7 +80,7 @@ def _read(file: Path) -> dict[str, int]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError) as error:
-        raise CursorFileError(f"the cursor file {file} cannot be read ({error})") from error
+        raise CursorFileError(f"the cursor file {file} cannot be read ({error}); choose another file with --state") from error
     try:
         values = json.loads(text)
     except ValueError as error:

@@ -61,7 +61,7 @@ def _read_parquet(file: Path) -> pa.Table:
 
 def _read_csv(file: Path) -> pa.Table:
     with file.open("rb") as stream:
-        header = stream.readline().decode("utf-8-sig").strip()
+        header = stream.readline(65_536).decode("utf-8-sig", errors="replace").strip()
     _require([name.strip('"') for name in header.split(",")])
     options = pyarrow.csv.ConvertOptions(
         column_types={field.name: field.type for field in SCHEMA},
