@@ -18,7 +18,10 @@ import pytest
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "local"))
 
+sys.path.insert(0, str(Path(__file__).parent))
+
 from postgres import PostgresServer, free_port, new_password  # noqa: E402
+from relay import Relay  # noqa: E402
 
 MODEL_FILE = Path(__file__).parent / "priced_by_size.py"
 TOKEN = "a token of the tests"
@@ -83,6 +86,12 @@ def mlflow_server() -> Iterator[MlflowServer]:
         server.start()
         yield server
         server.stop()
+
+
+@pytest.fixture
+def mlflow_relay(mlflow_server: MlflowServer) -> Relay:
+    """A closed way to MLflow."""
+    return Relay(free_port(), mlflow_server.port)
 
 
 class Registry:

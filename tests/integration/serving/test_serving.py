@@ -28,12 +28,16 @@ def rows_of(url: str) -> list[dict[str, Any]]:
         return connection.execute("SELECT * FROM raw.inferences ORDER BY received_at, row_number").fetchall()
 
 
-def wait_for_rows(url: str, count: int, seconds: float = 20) -> list[dict[str, Any]]:
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
     deadline = time.monotonic() + seconds
-    while len(found := rows_of(url)) < count:
-        assert time.monotonic() < deadline, f"{len(found)} of {count} rows in RAW after {seconds:g} s"
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(0.1)
-    return found
+
+
+def wait_for_rows(url: str, count: int, seconds: float = 20) -> list[dict[str, Any]]:
+    wait_until(lambda: len(rows_of(url)) >= count, seconds, f"{count} rows in RAW")
+    return rows_of(url)
 
 
 def test_answers_and_keeps_every_inference(registry, make_serving, serving_url, database_url, mlflow_server):
@@ -102,9 +106,7 @@ def test_a_request_sent_again_with_its_id_is_on_record_once(registry, make_servi
     assert [str(row["request_id"]) for row in rows] == [same, other]
 
 
-def test_follows_the_alias_under_load_without_a_wrong_version(
-    registry, make_serving, serving_url, database_url, mlflow_server
-):
+def test_follows_the_alias_under_load_without_a_wrong_version(registry, make_serving, serving_url, database_url, mlflow_server):
     dollars = {registry.log(amount): amount for amount in (100, 200, 300)}
     first, second, third = dollars
     registry.promote(first)
@@ -175,45 +177,42 @@ def test_a_broken_artefact_keeps_the_old_model_and_says_so(registry, make_servin
 
 
 def test_starts_without_mlflow_and_without_champion_and_recovers(
-    registry, make_serving, serving_url, database_url, mlflow_server
+    registry, make_serving, serving_url, database_url, mlflow_relay
 ):
-    mlflow_server.stop()
-    try:
-        serving = make_serving(
-            CT_DATABASE_URL=serving_url, MLFLOW_TRACKING_URI=mlflow_server.url, CT_MODEL_NAME=registry.name, CT_ADMIN_TOKEN=""
-        )
-        ready = serving.client.get("/health/ready")
-        assert ready.status_code == 503
-        assert ready.json()["status"] == "not ready"
-        assert ready.json()["reason"]
-        refused = serving.client.post("/predict", json=HOUSE)
-        assert refused.status_code == 503
-        assert refused.headers["Retry-After"] == "5"
-        assert serving.client.get("/model").status_code == 503
-        assert serving.client.post("/admin/reload", headers={"Authorization": "Bearer "}).status_code == 404
-    finally:
-        mlflow_server.start()
-    deadline = time.monotonic() + 30
-    while "no version carries the alias" not in serving.client.get("/health/ready").text:
-        assert time.monotonic() < deadline, serving.client.get("/health/ready").text
-        time.sleep(0.1)
+    serving = make_serving(
+        CT_DATABASE_URL=serving_url, MLFLOW_TRACKING_URI=mlflow_relay.url, CT_MODEL_NAME=registry.name, CT_ADMIN_TOKEN=""
+    )
+    wait_until(lambda: "does not answer" in serving.client.get("/health/ready").text, 30, "the registry is known to be away")
+    ready = serving.client.get("/health/ready")
+    assert ready.status_code == 503
+    assert ready.json()["status"] == "not ready"
+    assert "no model is loaded yet: MLflow at" in ready.json()["reason"]
+    assert [part["part"] for part in ready.json()["degraded"]] == ["registry"]
+    refused = serving.client.post("/predict", json=HOUSE)
+    assert refused.status_code == 503
+    assert refused.headers["Retry-After"] == "5"
+    assert serving.client.post("/predict", json={"bed": -1}).status_code == 422
+    assert serving.client.get("/model").status_code == 503
+    assert serving.client.post("/admin/reload", headers={"Authorization": "Bearer any"}).status_code == 404
+
+    mlflow_relay.open()
+    wait_until(
+        lambda: "no version carries the alias" in serving.client.get("/health/ready").text, 30, "MLflow answers, no champion"
+    )
+    assert serving.client.get("/health/ready").status_code == 503
     version = registry.log(100)
     registry.promote(version)
     serving.wait_for(version)
     assert serving.client.post("/predict", json=HOUSE).json()["price"] == 100_000
 
-    mlflow_server.stop()
-    try:
-        deadline = time.monotonic() + 30
-        while serving.client.get("/health/ready").json()["degraded"] == []:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        assert serving.client.get("/health/ready").status_code == 200
-        assert serving.client.post("/predict", json=HOUSE).status_code == 200
-    finally:
-        mlflow_server.start()
-    rows = wait_for_rows(database_url, 3)
-    assert [(row["status"], row["http_status"]) for row in rows] == [("unavailable", 503), ("ok", 200), ("ok", 200)]
+    mlflow_relay.close()
+    wait_until(lambda: serving.client.get("/health/ready").json()["degraded"] != [], 30, "the outage is noticed")
+    assert serving.client.get("/health/ready").status_code == 200
+    assert serving.client.post("/predict", json=HOUSE).json()["model"]["version"] == version
+    rows = wait_for_rows(database_url, 4)
+    assert [(row["status"], row["http_status"]) for row in rows] == [
+        ("unavailable", 503), ("invalid", 422), ("ok", 200), ("ok", 200),
+    ]  # fmt: skip
     assert rows[0]["input"] == HOUSE
 
 
@@ -258,10 +257,7 @@ def test_no_inference_is_lost_or_doubled_while_postgresql_is_away(registry, make
     rows = wait_for_rows(own_postgres.url(), len(expected))
     assert len(rows) == len(expected)
     assert {(str(row["request_id"]), row["row_number"], row["http_status"]) for row in rows} == expected
-    deadline = time.monotonic() + 20
-    while serving.client.get("/health/ready").json()["degraded"]:
-        assert time.monotonic() < deadline, serving.client.get("/health/ready").text
-        time.sleep(0.1)
+    wait_until(lambda: serving.client.get("/health/ready").json()["degraded"] == [], 20, "nothing is degraded any more")
     assert serving.metric("ct_inference_log_spooled_rows") == 0
     assert serving.metric("ct_inference_log_dropped_total") == 0
 
