@@ -71,10 +71,10 @@ class PlainDisplay:
             self._line(f"{name}: {state} in {seconds:.1f} s")
 
     def run(self, title: str, state: str, tasks: Sequence[Task]) -> None:
-        """A line when a task or the run ends."""
+        """A line when a task ends or is to be tried again, and when the run ends."""
         for task in tasks:
-            if task.state in FINISHED and self._seen.get((title, task.name)) != task.state:
-                self._seen[title, task.name] = task.state
+            before, self._seen[title, task.name] = self._seen.get((title, task.name)), task.state
+            if task.state in (*FINISHED, "up_for_retry") and before != task.state:
                 took = f" in {task.seconds:.1f} s" if task.seconds is not None and task.state != "skipped" else ""
                 self._line(f"{title}: {task.name} {task.state}{took}")
         if state in FINISHED and self._seen.get((title, "")) != state:

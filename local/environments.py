@@ -27,7 +27,7 @@ PACKAGES: dict[str, tuple[str, ...]] = {
     "local": (),
     "store": ("contract", "store"),
     "data_source": ("house_prices", "data_source"),
-    "collect": ("contract", "store", "collect"),
+    "collect": ("contract", "store", "decisions", "collect"),
     "validate": ("contract", "store", "decisions", "house_prices", "validate"),
     "clean": ("contract", "store", "decisions", "house_prices", "clean"),
     "assess": ("contract", "store", "decisions", "house_prices", "assess"),

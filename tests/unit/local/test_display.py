@@ -34,6 +34,15 @@ def test_plain_lines_tell_each_end_once():
     ]
 
 
+def test_each_retry_gets_a_line():
+    text = io.StringIO()
+    display = PlainDisplay(Console(file=text, width=160))
+    for state in ("running", "up_for_retry", "up_for_retry", "running", "up_for_retry", "running", "success"):
+        display.run(RUN, "running", [task("collect", state, 1)])
+    lines = [line.split(": ", 1)[1] for line in text.getvalue().splitlines()]
+    assert lines == ["collect up_for_retry in 1.0 s", "collect up_for_retry in 1.0 s", "collect success in 1.0 s"]
+
+
 def test_the_live_picture_has_a_line_a_run_and_a_column_a_task():
     text = io.StringIO()
     display = LiveDisplay(Console(file=text, width=120, force_terminal=True))
