@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.sdk import Asset
+from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException
+from airflow.sdk import Asset, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException
 from airflow.sdk.log import mask_secret
 from ct_contract import ContractError, ExitCode, TaskCall, TaskInput, TaskResult
 from ct_contract.call import INPUT_VARIABLE
-from kubernetes.client import models as k8s
+from kubernetes.client import models as k8s  # type: ignore[import-untyped]
 
-from continuous_training.exceptions import ConfigurationError, TaskContractError
+from continuous_training.exceptions import ConfigurationError, TaskContractError, TaskError
 from continuous_training.inputs import Input, InputError, read_inputs
 from continuous_training.links.dashboard import HistoryLink
 from continuous_training.operators import calls, pods
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class TaskImageOperator(KubernetesPodOperator):  # type: ignore[misc]
+class TaskImageOperator(KubernetesPodOperator):
     """Run one task image: as a pod, or where the runner setting says.
 
     Everything that ``KubernetesPodOperator`` accepts is accepted. The task is started by ``python -m ct_<step>`` with its
@@ -53,7 +54,7 @@ class TaskImageOperator(KubernetesPodOperator):  # type: ignore[misc]
         **KubernetesPodOperator.template_fields_renderers,
         "inputs": "json",
     }
-    operator_extra_links = (HistoryLink(),)
+    operator_extra_links: Collection[BaseOperatorLink] = (HistoryLink(),)
 
     def __init__(
         self,
@@ -148,7 +149,13 @@ class TaskImageOperator(KubernetesPodOperator):  # type: ignore[misc]
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after a deferral; a pod whose result is gone is a failure, not a silent success."""
-        self._returned = super().trigger_reentry(context, event)
+        try:
+            self._returned = super().trigger_reentry(context, event)
+        except AirflowException as error:
+            if event["status"] == "timeout" and self.pod is not None and self.pod.status.phase == "Pending":
+                # The trigger can only send words; the retry policy goes by the exception.
+                raise PodLaunchTimeoutException(event["message"]) from error
+            raise
         return self._finish(context, self._returned)
 
     def _execute_process(self, context: Context) -> dict[str, Any]:
@@ -220,7 +227,7 @@ class TaskImageOperator(KubernetesPodOperator):  # type: ignore[misc]
         own = calls.as_pod_variables(self.env_vars, ()) if isinstance(self.env_vars, Mapping) else list(self.env_vars)
         taken = {variable.name for variable in own} | {secret.deploy_target for secret in self.secrets}
         database = calls.database_reference()
-        given = calls.configured_variables(self.image)
+        given = calls.configured_variables(self.image or calls.image_name(self.step))
         if context is not None:
             own = [*own, k8s.V1EnvVar(name=INPUT_VARIABLE, value=self.task_input(context).to_json())]
         return [
@@ -256,6 +263,8 @@ class TaskImageOperator(KubernetesPodOperator):  # type: ignore[misc]
                 raise before or error from None
             self.result = self._read(xcom_result)
             problem = failure(self.step, Outcome(status=status, result=self.result))
+            if isinstance(problem, TaskError) and (last := pods.last_words(remote_pod, self.base_container_name)):
+                problem = TaskError(f"{problem}\n{last}")
             raise (problem or error) from error
 
     def process_pod_deletion(self, pod: k8s.V1Pod, *, reraise: bool = True) -> bool:

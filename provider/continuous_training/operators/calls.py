@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow.providers.cncf.kubernetes.secret import Secret
 from ct_contract import SecretRef
-from kubernetes.client import models as k8s
+from kubernetes.client import models as k8s  # type: ignore[import-untyped]
 
 from continuous_training.exceptions import ConfigurationError
 from continuous_training.settings import option
@@ -46,7 +46,7 @@ def configured_variables(image: str) -> dict[str, str]:
     return {variable: value for variable, value in values.items() if value}
 
 
-def plain_variables(env_vars: Mapping[str, str] | Iterable[k8s.V1EnvVar] | None) -> dict[str, str]:
+def plain_variables(env_vars: Any) -> dict[str, str]:
     """The operator's own variables that have a value of their own."""
     if isinstance(env_vars, Mapping):
         return {str(name): str(value) for name, value in env_vars.items()}

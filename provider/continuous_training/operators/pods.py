@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kubernetes.client import models as k8s
+from kubernetes.client import models as k8s  # type: ignore[import-untyped]
 
 SECCOMP = {"type": "RuntimeDefault"}
 
@@ -50,7 +50,18 @@ def add_scratch(pod: k8s.V1Pod, container: str) -> None:
 
 def exit_status(pod: k8s.V1Pod | None, container: str) -> int | None:
     """The exit status of a container that has ended, else None."""
+    ended = _terminated(pod, container)
+    return int(ended.exit_code) if ended else None
+
+
+def last_words(pod: k8s.V1Pod | None, container: str) -> str:
+    """What the kubelet kept of the end of a container: its last log lines."""
+    ended = _terminated(pod, container)
+    return str(ended.message or "") if ended else ""
+
+
+def _terminated(pod: k8s.V1Pod | None, container: str) -> k8s.V1ContainerStateTerminated | None:
     for status in (pod.status.container_statuses if pod and pod.status else None) or []:
         if status.name == container and status.state and status.state.terminated:
-            return int(status.state.terminated.exit_code)
+            return status.state.terminated
     return None

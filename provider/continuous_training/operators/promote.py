@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from continuous_training.inputs import Input
+from continuous_training.links.dashboard import HistoryLink
 from continuous_training.links.mlflow import MLflowModelVersionLink
 from continuous_training.operators import pods
 from continuous_training.operators.base import TaskImageOperator
@@ -28,7 +29,7 @@ class PromoteOperator(TaskImageOperator):
         "model_version": Input(kind=str, required=True, taken_from=("challenger_version", "model_version")),
     }
     usual_resources = pods.resources("100m", "512Mi", cpu_limit="1")
-    operator_extra_links = (*TaskImageOperator.operator_extra_links, MLflowModelVersionLink())
+    operator_extra_links = (HistoryLink(), MLflowModelVersionLink())
 
     def __init__(
         self,

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-import logging
 import signal
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ct_contract import TaskCall, TaskResult
 
-Log = logging.Logger | logging.LoggerAdapter[Any]
+
+class Log(Protocol):
+    """What a runner writes to: any logger of the standard library's shape, Airflow's too."""
+
+    def log(self, level: int, msg: str, /, *args: Any) -> Any:
+        """Log ``msg % args`` at a level of `logging`."""
 
 
 class RunnerError(RuntimeError):

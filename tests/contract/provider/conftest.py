@@ -1,0 +1,32 @@
+"""Airflow for these tests: a home of its own, chosen before anything imports Airflow."""
+
+import atexit
+import os
+import shutil
+import tempfile
+
+import pytest
+
+if "CT_TEST_AIRFLOW_HOME" not in os.environ:
+    home = tempfile.mkdtemp(prefix="ct-airflow-")
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    for name in [name for name in os.environ if name.startswith("AIRFLOW__")]:
+        del os.environ[name]
+    os.environ |= {
+        "CT_TEST_AIRFLOW_HOME": home,
+        "AIRFLOW_HOME": home,
+        "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__DAGS_FOLDER": home,
+    }
+
+
+@pytest.fixture
+def configure(monkeypatch):
+    """Set options of the section continuous_training."""
+
+    def set_options(**options: object) -> None:
+        for name, value in options.items():
+            monkeypatch.setenv(f"AIRFLOW__CONTINUOUS_TRAINING__{name.upper()}", str(value))
+
+    return set_options
