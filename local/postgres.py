@@ -107,20 +107,26 @@ class PostgresServer:
     def _use_reachable_binaries(self) -> None:
         if account() is None or self._runs(self.binaries):
             return
-        copy = self.directory / "binaries" / self.binaries.parent.name
-        if not self._runs(copy / "bin"):
-            shutil.rmtree(copy, ignore_errors=True)
-            shutil.copytree(self.binaries.parent, copy, symlinks=True)
+        package = self.binaries.parent.parent
+        place = self.directory / "binaries"
+        copy = place / self.binaries.relative_to(package.parent)
+        if not self._runs(copy):
+            shutil.rmtree(place, ignore_errors=True)
+            # The programs look for their libraries beside the package, so the copy has the same shape.
+            libraries = package.with_name(f"{package.name}.libs")
+            for part in (self.binaries.parent, *([libraries] if libraries.is_dir() else [])):
+                shutil.copytree(part, place / part.relative_to(package.parent), symlinks=True)
             # What a umask of 077 closed is opened for reading; these files are public.
-            for path in (copy.parent, copy, *copy.rglob("*")):
+            for path in (place, *place.rglob("*")):
                 if not path.is_symlink():
-                    path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or path.stat().st_mode & 0o100 else 0o044))
-        self.binaries = copy / "bin"
+                    mode = path.stat().st_mode
+                    path.chmod(mode | (0o055 if mode & 0o100 else 0o044))
+        self.binaries = copy
 
     @staticmethod
     def _runs(binaries: Path) -> bool:
         try:
-            return _as_account([str(binaries / "postgres"), "--version"]).returncode == 0
+            return _as_account([str(binaries / "initdb"), "--version"]).returncode == 0
         except OSError:
             return False
 
