@@ -118,7 +118,8 @@ class Jobs:
         try:
             action()
         except BaseException as error:  # raised again where the jobs are waited for
-            self.progress(name, "failed", time.monotonic() - begun)
+            if not isinstance(error, StoppedError):
+                self.progress(name, "failed", time.monotonic() - begun)
             self._reports.put((name, error))
         else:
             self.progress(name, "done", time.monotonic() - begun)

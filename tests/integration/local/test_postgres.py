@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+
 from local.postgres import PostgresError, PostgresServer, find_binaries, free_port, new_password
 
 pytestmark = pytest.mark.integration
