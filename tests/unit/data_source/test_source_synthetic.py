@@ -10,9 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pytest
-from ct_data_source.bodies import rendered
+from ct_data_source.bodies import Layout, rendered
 from ct_data_source.columns import COLUMNS, TEXT_COLUMNS
-from ct_data_source.partition import assign, batch_rows
+from ct_data_source.partition import BATCH_ROWS, assign, batch_rows
 from ct_data_source.synthetic import generate, heaping, homes
 from ct_data_source.synthetic.dates import SALES_BEGIN, SALES_END
 from ct_data_source.synthetic.market import Market
@@ -210,8 +210,8 @@ def test_relistings(stream: Stream) -> None:
 def test_dates(stream: Stream) -> None:
     sold = stream["status"] == "sold"
     dates = stream["prev_sold_date"].astype(str)
-    assert min(dates[sold]) >= SALES_BEGIN.isoformat()
-    assert max(dates[sold]) <= SALES_END.isoformat()
+    assert min(dates[sold]) >= str(SALES_BEGIN)
+    assert max(dates[sold]) <= str(SALES_END)
     assert np.mean(dates[sold] < "2022") == pytest.approx(0.311, abs=0.01)
     earlier = np.sort(dates[~sold])
     assert abs((date.fromisoformat(str(earlier[earlier.size // 2])) - date(2015, 11, 1)).days) < 240
@@ -232,6 +232,16 @@ def test_places_are_consistent(stream: Stream) -> None:
     assert "Houston, Texas" in cities
     assert "New York City, New York" in cities
     assert np.mean(stream.floats("zip_code") < 10_000) == pytest.approx(0.050, abs=0.006)
+
+
+@pytest.mark.parametrize(
+    ("layout", "megabytes"), [("spaced", (18.2, 23.3, 57, 1.0, 79, 89)), ("compact", (16.4, 21.1, 50, 0.9, 71, 80))]
+)
+def test_bodies_have_the_documented_size(stream: Stream, layout: Layout, megabytes: tuple[float, ...]) -> None:
+    """Bytes a row times the documented rows: within 3 %, or what rounding to the documented digits allows."""
+    for number, (table, documented) in enumerate(zip(stream.tables, megabytes, strict=True)):
+        bytes_a_row = sum(map(len, rendered(table, layout))) / table.num_rows
+        assert bytes_a_row * BATCH_ROWS[number] / 1e6 == pytest.approx(documented, rel=0.03, abs=0.06)
 
 
 def test_broker_counts_have_a_heavy_tail(stream: Stream) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-
 import numpy as np
 import numpy.typing as npt
 
@@ -12,10 +10,11 @@ from ct_data_source.synthetic.places import draw
 Integers = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
 
-FIRST_DAY = date(1905, 1, 1)
-LAST_DAY = date(2023, 1, 31)
-SALES_BEGIN = date(2021, 10, 18)
-SALES_END = date(2022, 5, 6)
+FIRST_DAY, LAST_DAY = np.datetime64("1905-01-01"), np.datetime64("2023-02-01")
+"""The last one is not part of the calendar."""
+SALES_BEGIN, SALES_END = np.datetime64("2021-10-18"), np.datetime64("2022-05-06")
+LISTINGS_END = np.datetime64("2022-06-01")
+"""From here on hardly any home on sale has an earlier sale on record."""
 
 WEEKDAYS = (0.187, 0.178, 0.175, 0.178, 0.278, 0.003, 0.001)
 EARLIER_SALES = (
@@ -29,38 +28,34 @@ SALES_BY_MONTH = {
 }  # fmt: skip
 
 
-def _calendar() -> list[date]:
-    return [FIRST_DAY + timedelta(days=day) for day in range((LAST_DAY - FIRST_DAY).days + 1)]
-
-
 class Calendar:
     """All days from ``FIRST_DAY`` on as numbers, with the running shares of both kinds of sale."""
 
     def __init__(self) -> None:
-        days = _calendar()
-        self.texts = tuple(day.isoformat() for day in days)
+        days = np.arange(FIRST_DAY, LAST_DAY, dtype="datetime64[D]")
+        self.texts: tuple[str, ...] = tuple(np.datetime_as_string(days).tolist())
         """The ISO text of each day number."""
-        year = np.array([day.year for day in days])
-        weekday = np.array(WEEKDAYS)[[day.weekday() for day in days]]
-        earlier = np.zeros(len(days))
-        begin = 0
+        year = days.astype("datetime64[Y]").astype(np.int64) + 1970
+        month = days.astype("datetime64[M]").astype(np.int64) % 12 + 1
+        # Day 0 of NumPy's calendar was a Thursday.
+        habit = np.array(WEEKDAYS)[(days.astype(np.int64) + 3) % 7]
+        earlier, begin = np.zeros(days.size), 0
         for last, share in EARLIER_SALES:
-            period = (year > begin) & (year <= last)
-            # Few records are older than 1979, and the older the fewer. In 2022 the listings end in spring.
-            weight = weekday * (np.exp((year - 1979) / 6.0) if begin == 0 else 1.0)
+            weight = habit * ((year > begin) & (year <= last))
+            if begin == 0:
+                # Few records are older than 1979, and the older the fewer.
+                weight *= np.exp((year - last) / 6.0)
             if last == 2022:
-                weight = weight * np.array([1.0 if day < date(2022, 6, 1) else 0.03 for day in days])
-            earlier[period] = weight[period] / weight[period].sum() * share
+                weight *= np.where(days < LISTINGS_END, 1.0, 0.03)
+            earlier += weight / weight.sum() * share
             begin = last
-        month = np.array([SALES_BY_MONTH.get((day.year, day.month), 0) for day in days], dtype=np.float64)
-        window = np.array([SALES_BEGIN <= day <= SALES_END for day in days])
-        sale = weekday * window
-        for key, count in SALES_BY_MONTH.items():
-            this = np.array([(day.year, day.month) == key for day in days]) & window
-            sale[this] *= count / sale[this].sum()
-        sale[month == 0] = 0
+        window = (days >= SALES_BEGIN) & (days <= SALES_END)
+        sale = np.zeros(days.size)
+        for (in_year, in_month), count in SALES_BY_MONTH.items():
+            weight = habit * (window & (year == in_year) & (month == in_month))
+            sale += weight / weight.sum() * count
         self._earlier, self._sale = np.cumsum(earlier), np.cumsum(sale)
-        self._window_end = (SALES_END - FIRST_DAY).days
+        self._window_end = int((SALES_END - FIRST_DAY).astype(np.int64))
 
     def draw(self, sold: npt.NDArray[np.bool_], random: np.random.Generator) -> Integers:
         """Day numbers of shape (n,): the sale of sold listings, the sale before of the others."""

@@ -17,7 +17,7 @@ from ct_data_source.synthetic.states import STATES
 
 Integers = npt.NDArray[np.int64]
 
-GENERATOR_VERSION = 3
+GENERATOR_VERSION = 4
 """Part of the name of rendered batches: raise it with every change of what the generator makes."""
 FIRST_STREET, LAST_STREET = 43, 2_001_347
 SURPLUS = 1.04
