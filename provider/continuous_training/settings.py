@@ -96,7 +96,7 @@ OPTIONS: Mapping[str, Option] = {
 def option(name: str) -> str:
     """The value of an option: Airflow's configuration, or the default. Surrounding blanks do not count."""
     # Reading the configuration needs Airflow; the command line and the provider's metadata must not.
-    from airflow.sdk.configuration import conf  # noqa: PLC0415
+    from airflow.sdk.configuration import conf
 
     return str(conf.get(SECTION, name, fallback=OPTIONS[name].default) or "").strip()
 

@@ -6,13 +6,11 @@ import json
 import sys
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
-from urllib.parse import urlsplit
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
 from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException
 from airflow.sdk import Asset, BaseOperatorLink
 from airflow.sdk.exceptions import AirflowException
-from airflow.sdk.log import mask_secret
 from ct_contract import ContractError, ExitCode, TaskCall, TaskInput, TaskResult
 from ct_contract.call import INPUT_VARIABLE
 from kubernetes.client import models as k8s  # type: ignore[import-untyped]
@@ -162,9 +160,6 @@ class TaskImageOperator(KubernetesPodOperator):
         call = self.task_call(context)
         self._local = ProcessRunner(option("environments"))
         try:
-            environment = self._local.environment(call)
-            for secret in call.secrets:
-                _mask(environment[secret.name])
             outcome = self._local.run(call, log=self.log)
         except RunnerError as error:
             raise ConfigurationError(str(error)) from error
@@ -274,14 +269,3 @@ class TaskImageOperator(KubernetesPodOperator):
             self.log.warning("Kept the failed pod: kubectl --namespace %s describe pod %s; delete it later", namespace, name)
             return False
         return bool(super().process_pod_deletion(pod, reraise=reraise))
-
-
-def _mask(secret: str) -> None:
-    """Keep a secret, and the password in a URL, out of every log."""
-    mask_secret(secret)
-    try:
-        password = urlsplit(secret).password
-    except ValueError:
-        return
-    if password:
-        mask_secret(password)

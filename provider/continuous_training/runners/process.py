@@ -17,7 +17,7 @@ from ct_contract import TaskCall, TaskResult
 from ct_contract.call import INPUT_VARIABLE, RESULT_PATH_VARIABLE
 
 from continuous_training.runners.base import Log, Outcome, RunnerError
-from continuous_training.runners.logs import pass_on
+from continuous_training.runners.logs import pass_on, to_hide
 
 PASSED_ON = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
@@ -86,11 +86,13 @@ class ProcessRunner:
             # A directory of its own: a module of the launcher's working directory must not shadow the image's.
             work = Path(directory) / "work"
             work.mkdir()
-            status = self._follow(self.command(call), {**self.environment(call), RESULT_PATH_VARIABLE: str(result)}, work, log)
+            environment = {**self.environment(call), RESULT_PATH_VARIABLE: str(result)}
+            hide = to_hide(environment[secret.name] for secret in call.secrets)
+            status = self._follow(self.command(call), environment, work, lambda line: pass_on(line, log, hide))
             text = result.read_bytes() if result.exists() else None
         return Outcome(status=status, result=None if text is None else TaskResult.from_json(text))
 
-    def _follow(self, command: list[str], environment: dict[str, str], directory: Path, log: Log) -> int:
+    def _follow(self, command: list[str], environment: dict[str, str], directory: Path, tell: Callable[[str], None]) -> int:
         process = self._process = subprocess.Popen(
             command,
             env=environment,
@@ -103,7 +105,7 @@ class ProcessRunner:
         )
         try:
             for line in _lines(process):
-                pass_on(line.decode("utf-8", "backslashreplace").rstrip("\r\n"), log)
+                tell(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
             return process.wait()
         finally:
             self.stop()

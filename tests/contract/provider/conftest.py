@@ -3,8 +3,11 @@
 import atexit
 import os
 import shutil
+import sys
 import tempfile
+from pathlib import Path
 
+import ct_contract
 import pytest
 
 if "CT_TEST_AIRFLOW_HOME" not in os.environ:
@@ -30,3 +33,16 @@ def configure(monkeypatch):
             monkeypatch.setenv(f"AIRFLOW__CONTINUOUS_TRAINING__{name.upper()}", str(value))
 
     return set_options
+
+
+@pytest.fixture(scope="session")
+def environments(tmp_path_factory):
+    """A directory of environments that has one, of the probe, with the real contract package."""
+    directory = tmp_path_factory.mktemp("environments")
+    python = directory / "probe" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    here = Path(__file__).parent
+    contract = Path(ct_contract.__file__).parent.parent
+    python.write_text(f'#!/bin/sh\nPYTHONPATH={here}:{contract} exec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    return directory
