@@ -1,0 +1,60 @@
+"""What all pages share: settings, language, and reads that are kept for a while."""
+
+from __future__ import annotations
+
+import streamlit as st
+
+from ct_dashboard import data
+from ct_dashboard.api import Api, ServedModel
+from ct_dashboard.settings import Settings
+from ct_dashboard.text import DEFAULT_LANGUAGE, LANGUAGES, Text
+
+LANGUAGE_KEY = "lang"
+
+
+def settings() -> Settings:
+    """The settings of this process."""
+    return Settings.from_environment()
+
+
+def text() -> Text:
+    """The language that the person has chosen; it is also in the address as ``?lang=``."""
+    chosen = st.session_state.get(LANGUAGE_KEY)
+    return Text(chosen if isinstance(chosen, str) and chosen in LANGUAGES else DEFAULT_LANGUAGE)
+
+
+@st.cache_resource
+def api(url: str) -> Api:
+    """One client for all sessions."""
+    return Api(url)
+
+
+@st.cache_data(ttl=10, show_spinner=False)
+def served_model(url: str) -> ServedModel:
+    """The model that answers. Raises ApiError, which is not kept."""
+    return api(url).model()
+
+
+@st.cache_data(ttl=600, show_spinner=False)
+def places(url: str) -> data.Places:
+    """The places of CLEAN. Raises TryLaterError, which is not kept."""
+    return data.read_places(url)
+
+
+@st.cache_data(ttl=15, show_spinner=False)
+def history(url: str) -> data.History:
+    """The history. Raises TryLaterError, which is not kept."""
+    return data.read_history(url)
+
+
+@st.cache_data(ttl=600, show_spinner=False, max_entries=20)
+def report(url: str, batch_id: int) -> str | None:
+    """The validation report of a batch. Raises TryLaterError, which is not kept."""
+    return data.read_report(url, batch_id)
+
+
+def retry_button(key: str) -> None:
+    """A button that forgets what was read and draws the page again."""
+    if st.button(text()("error.retry"), key=key, icon=":material/refresh:"):
+        st.cache_data.clear()
+        st.rerun()

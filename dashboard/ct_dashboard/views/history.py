@@ -1,0 +1,179 @@
+"""History: who was in production, one line for each run, and the whole evidence of the one that is selected."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import streamlit as st
+from ct_contract import ContractError, StepError
+
+from ct_dashboard import charts, session, tables
+from ct_dashboard.data import Decision, History, Run, promoted, trained
+from ct_dashboard.text import Text
+
+RUN_PARAMETER = "run"
+
+
+def show() -> None:
+    """Draw the page."""
+    text = session.text()
+    st.title(text("history.title"), anchor=False)
+    st.write(text("history.intro"))
+    try:
+        with st.spinner(text("history.loading")):
+            history = session.history(session.settings().database_url)
+    except (StepError, ContractError):
+        st.error(text("error.database_down"), icon=":material/database_off:")
+        session.retry_button("history.retry")
+        return
+    if not history.runs:
+        st.info(text("history.empty"), icon=":material/inbox:")
+        session.retry_button("history.retry")
+        return
+    _show_figures(history, text)
+    _show_timeline(history, text)
+    run = _select(history, text)
+    if run is None:
+        st.caption(text("history.more"))
+    else:
+        _show_run(run, text)
+
+
+def _show_figures(history: History, text: Text) -> None:
+    batches = history.batches
+    champion = history.champion
+    total = len(batches)
+    figures = {
+        "champion": text("history.champion_none") if champion is None else text("history.version", version=champion),
+        "batches": text.number(total),
+        "trained": text("history.of", count=sum(map(trained, batches)), total=total),
+        "promoted": text("history.of", count=sum(map(promoted, batches)), total=total),
+    }
+    with st.container(horizontal=True, key="history.figures"):
+        for name, value in figures.items():
+            st.metric(text(f"history.{name}"), value, border=True)
+    if total == 1:
+        st.caption(text("history.one_batch"))
+
+
+def _show_timeline(history: History, text: Text) -> None:
+    if not history.reigns:
+        st.caption(text("history.timeline_empty"))
+        return
+    versions = ", ".join(
+        f"{text('history.version', version=reign.version)} ({text.time(reign.since)} – {text.time(reign.until)})"
+        for reign in history.reigns
+    )
+    st.plotly_chart(
+        charts.timeline_chart(history.reigns, history.batches, text),
+        key="history.timeline",
+        width="stretch",
+        config={"displayModeBar": False},
+        alt=text("history.timeline_alt", versions=versions),
+    )
+
+
+def _select(history: History, text: Text) -> Run | None:
+    """The run that the person selects in the table, or that the address names."""
+    named = st.query_params.get(RUN_PARAMETER)
+    index = next((number for number, run in enumerate(history.runs) if run.key == named), None)
+    if named is not None and index is None:
+        st.warning(text("history.gone", run_id=named))
+    wide = {
+        text("history.col_trained_why"): st.column_config.TextColumn(width="large"),
+        text("history.col_promoted_why"): st.column_config.TextColumn(width="large"),
+        text("history.col_batch"): st.column_config.TextColumn(pinned=True),
+    }
+    chosen: Any = st.dataframe(
+        tables.history_table(history.runs, text),
+        key="history.table",
+        width="stretch",
+        hide_index=True,
+        column_config=wide,
+        on_select="rerun",
+        selection_mode="single-row",
+        selection_default=None if index is None else {"selection": {"rows": [index], "columns": [], "cells": []}},
+        alt=text("history.table_alt"),
+    )
+    rows: list[int] = chosen.selection.rows
+    if not rows or rows[0] >= len(history.runs):
+        if RUN_PARAMETER in st.query_params and index is not None:
+            del st.query_params[RUN_PARAMETER]
+        return None
+    run = history.runs[rows[0]]
+    if named != run.key:
+        st.query_params[RUN_PARAMETER] = run.key
+    return run
+
+
+def _show_run(run: Run, text: Text) -> None:
+    number = run.line["batch_number"]
+    title = text("history.detail_title_none") if number is None else text("history.detail_title", number=number)
+    st.header(title, anchor=False, divider=True)
+    if run.intake is not None:
+        _show_decision(run.intake, "intake", text)
+    if run.retrain is not None or run.intake is None:
+        _show_decision(run.retrain, "training", text)
+        if run.retrain is not None:
+            _show_evidence(run.retrain, "signals", text)
+    if run.promotion is not None:
+        _show_decision(run.promotion, "promotion", text)
+        _show_evidence(run.promotion, "gates", text)
+    _show_links(run, text)
+
+
+def _show_decision(decision: Decision | None, kind: str, text: Text) -> None:
+    st.subheader(text(f"history.{kind}"), anchor=False)
+    if decision is None:
+        st.caption(text("history.no_decision"))
+        return
+    # Dollar signs would be read as formulas.
+    st.markdown(tables.sentence(decision, text).replace("$", r"\$"))
+    facts = {"code": decision["code"], "time": text.time(decision["decided_at"])}
+    if decision["policy_name"]:
+        st.caption(text("history.policy", name=decision["policy_name"], version=decision["policy_version"], **facts))
+    else:
+        st.caption(text("history.policy_none", **facts))
+
+
+def _show_evidence(decision: Decision, kind: str, text: Text) -> None:
+    lines = decision[kind]
+    if not lines:
+        st.caption(text(f"history.no_{kind}"))
+        return
+    title = text(f"history.{kind}")
+    st.markdown(f"**{title}**")
+    st.dataframe(tables.evidence_table(lines, text), key=f"history.{kind}", width="stretch", hide_index=True, alt=title)
+
+
+def _show_links(run: Run, text: Text) -> None:
+    settings = session.settings()
+    line = run.line
+    links = [(text("history.airflow_run"), settings.airflow_run(line["dag_id"], line["run_id"]))]
+    links += [
+        (text(f"history.mlflow_{role}", version=version), settings.mlflow_version(version))
+        for role in ("challenger", "champion")
+        if (version := line[f"{role}_version"])
+    ]
+    report = None
+    if line["batch_id"] is not None:
+        try:
+            report = session.report(settings.database_url, line["batch_id"])
+        except (StepError, ContractError):
+            st.caption(text("error.database_down"))
+    if report is None and not any(address for _, address in links):
+        return
+    st.subheader(text("history.links"), anchor=False)
+    with st.container(horizontal=True, key="history.links"):
+        for label, address in links:
+            if address:
+                st.link_button(label, address, icon=":material/open_in_new:")
+        if report is not None:
+            st.download_button(
+                text("history.report"),
+                report,
+                file_name=f"batch-{line['batch_number']}-report.html",
+                mime="text/html",
+                key="history.report",
+                icon=":material/description:",
+            )
