@@ -2,119 +2,127 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import orjson
 import psycopg
-from ct_store.connection import Connection
 from ct_store.copy import HEADER, TRAILER
 from psycopg.types.json import Jsonb
 
+from ct_collect.answer import AnswerReader, InvalidAnswerError
 from ct_collect.journal import Journal
-from ct_collect.raw_rows import COPY, RowPacker
-from ct_collect.rows import BodyError, RowReader
-from ct_collect.source import BrokenOffError, EndOfDataError, NotReachedError, SourceError, Stream, request_batch
+from ct_collect.raw_rows import COPY, RowPacker, TooManyColumnsError, storable
+from ct_collect.source import (
+    Body,
+    BrokenOffError,
+    EndOfDataError,
+    SourceError,
+    Stream,
+    request_batch,
+)
 
-
-class InvalidAnswerError(Exception):
-    """The source answered 200 with something that is not a batch. Nothing of it was stored."""
+_MOST_NUMBER = 2**31 - 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """An answer that was read to its end. ``batch_id`` is set if its rows now wait in the open transaction."""
+    """A batch that the source sent. ``sha256`` is None if the body was left unread, because nothing can be done with it."""
 
     request_id: int
     number: int
-    rows: int
-    bytes: int
-    sha256: str
-    batch_id: int
+    is_stored: bool
+    sha256: str | None
 
 
-def receive(client: httpx.Client, stream: Stream, journal: Journal, connection: Connection) -> Received:
-    """Ask for a batch and write it into ``connection``'s transaction, which the caller commits or rolls back.
+def receive(client: httpx.Client, stream: Stream, journal: Journal, *, expected: int, outcome: str) -> Received:
+    """Ask for a batch once and store it if its number is ``expected``, with ``outcome`` as the request's ending.
 
-    The request is in the journal before it is sent, and its ending there if there is no batch. Raises one of the
-    SourceErrors or InvalidAnswerError, with the transaction rolled back.
+    The request is in the journal before it is sent. Its ending is written here if the batch is stored or the request
+    failed; an end of data and any other batch, of which nothing is stored, are the caller's to judge. Raises
+    one of the SourceErrors or InvalidAnswerError.
     """
-    request_id = journal.begin("data", stream.address("data"))
+    request_id = journal.begin("data", stream.written("data"))
     try:
-        return _receive(client, stream, journal, connection, request_id)
-    except BaseException as error:
-        connection.rollback()
-        if isinstance(error, (SourceError, InvalidAnswerError)):
-            status: int = httpx.codes.OK
-            if isinstance(error, SourceError):
-                error.request_id = request_id
-                status = error.status or 0
-            journal.end(request_id, _ending(error), status=status or None, detail=str(error)[:2000])
+        with request_batch(client, stream) as body:
+            return _read(body, stream, journal, request_id=request_id, expected=expected, outcome=outcome)
+    except InvalidAnswerError as error:
+        journal.end(request_id, "failed", status=httpx.codes.OK, detail=str(error))
+        raise
+    except SourceError as error:
+        if isinstance(error, EndOfDataError):
+            error.request_id = request_id
+        else:
+            # "refused": the cursor has not moved. "failed": it may have.
+            ending = "failed" if isinstance(error, BrokenOffError) else "refused"
+            journal.end(request_id, ending, status=error.status, detail=str(error))
         raise
 
 
-def _ending(error: Exception) -> str:
-    if isinstance(error, EndOfDataError):
-        return "end_of_data"
-    if isinstance(error, (BrokenOffError, InvalidAnswerError)):
-        return "failed"  # the cursor may have moved
-    if isinstance(error, NotReachedError):
-        return "refused"
-    return "refused"
-
-
-def _receive(client: httpx.Client, stream: Stream, journal: Journal, connection: Connection, request_id: int) -> Received:
-    row = connection.execute("SELECT nextval(pg_get_serial_sequence('raw.batches', 'batch_id')) AS id").fetchone()
-    if row is None:
-        raise RuntimeError("PostgreSQL gave no batch id")
-    packer = RowPacker(row["id"])
+def _read(body: Body, stream: Stream, journal: Journal, *, request_id: int, expected: int, outcome: str) -> Received:
+    reader = AnswerReader(body)
     try:
-        with request_batch(client, stream) as body, connection.cursor() as cursor:
-            reader = RowReader(body)
-            with cursor.copy(COPY) as copy:
-                copy.write(HEADER)
-                for rows in reader:
-                    copy.write(packer.pack(rows))
-                copy.write(TRAILER)
-    except (BodyError, psycopg.DataError) as error:
-        raise InvalidAnswerError(f"the source's answer cannot be stored: {error}") from error
-    number = _batch_number(reader.envelope, packer.rows)
-    connection.execute(
-        """
-        INSERT INTO raw.batches (batch_id, stream, batch_number, dag_id, run_id, request_id, row_count, body_bytes, body_sha256,
-                                 envelope, schema_seen, requested_at)
-        SELECT %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, sent_at FROM raw.requests WHERE request_id = %s
-        ON CONFLICT ON CONSTRAINT one_batch_a_number DO NOTHING
-        """,
-        (
-            packer.batch_id,
-            stream.name,
-            number,
-            journal.dag_id,
-            journal.run_id,
-            request_id,
-            packer.rows,
-            body.bytes,
-            body.sha256,
-            Jsonb(reader.envelope),
-            Jsonb(packer.schema_seen(), dumps=_in_order),
-            request_id,
-        ),
-    )
-    return Received(
-        request_id=request_id, number=number, rows=packer.rows, bytes=body.bytes, sha256=body.sha256, batch_id=packer.batch_id
-    )
+        head = reader.head()
+        if "batch_number" in head and (number := _batch_number(head)) != expected:
+            _check_echo(head, stream)
+            is_known = journal.batch(number) is not None
+            if is_known:
+                reader.skip()
+            return Received(request_id=request_id, number=number, is_stored=False, sha256=body.sha256 if is_known else None)
+        return _store(reader, body, stream, journal, request_id=request_id, expected=expected, outcome=outcome)
+    except InvalidAnswerError as error:
+        if error.ended_early and not body.has_end:
+            raise BrokenOffError(f"{stream.place} ended its answer early: {error}", httpx.codes.OK) from error
+        raise
+    except (TooManyColumnsError, psycopg.DataError, orjson.JSONEncodeError, RecursionError) as error:
+        raise InvalidAnswerError(f"the rows cannot be stored: {error}") from error
 
 
-def _in_order(value: Any) -> str:
-    return json.dumps(value, allow_nan=False)
+def _store(
+    reader: AnswerReader, body: Body, stream: Stream, journal: Journal, *, request_id: int, expected: int, outcome: str
+) -> Received:
+    connection = journal.connection
+    with connection.transaction() as transaction:
+        row = connection.execute("SELECT nextval(pg_get_serial_sequence('raw.batches', 'batch_id')) AS id").fetchone()
+        if row is None:
+            raise RuntimeError("PostgreSQL gave no batch id")
+        packer = RowPacker(row["id"])
+        with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+            copy.write(HEADER)
+            for rows in reader:
+                copy.write(packer.pack(rows))
+            copy.write(TRAILER)
+        number = _batch_number(reader.envelope)
+        _check_echo(reader.envelope, stream)
+        if number != expected:
+            raise psycopg.Rollback(transaction)
+        if packer.rows == 0:
+            raise InvalidAnswerError(f"batch {number} has no rows")
+        connection.execute(
+            """
+            INSERT INTO raw.batches (batch_id, stream, batch_number, dag_id, run_id, request_id, row_count, body_bytes,
+                                     body_sha256, envelope, schema_seen, requested_at)
+            SELECT %s, %s, %s, %s, %s, request_id, %s, %s, %s, %s, %s, sent_at FROM raw.requests WHERE request_id = %s
+            """,
+            (packer.batch_id, stream.name, number, journal.dag_id, journal.run_id, packer.rows, body.bytes, body.sha256,
+             Jsonb(storable(reader.envelope)), Jsonb(packer.schema_seen()), request_id),
+        )  # fmt: skip
+        journal.end(request_id, outcome, status=httpx.codes.OK, number=number)
+    return Received(request_id=request_id, number=number, is_stored=number == expected, sha256=body.sha256)
 
 
-def _batch_number(envelope: dict[str, Any], rows: int) -> int:
+def _batch_number(envelope: dict[str, Any]) -> int:
     number = envelope.get("batch_number")
-    if type(number) is not int or number < 0:
-        raise InvalidAnswerError(f"the source's answer has no batch_number, but {sorted(envelope)}")
-    if rows == 0:
-        raise InvalidAnswerError(f"the source sent batch {number} without a single row")
+    if type(number) is not int or not 0 <= number <= _MOST_NUMBER:
+        told = f"its batch_number is {number!r}" if "batch_number" in envelope else f"it has {sorted(envelope)} and rows"
+        raise InvalidAnswerError(f"the answer says not which batch it is: {told}")
     return number
+
+
+def _check_echo(envelope: dict[str, Any], stream: Stream) -> None:
+    """The source repeats what it was asked for; another group's batch must not be taken for ours."""
+    asked = {"group_number": stream.group_number, "day": stream.day}
+    for name, value in asked.items():
+        if value is not None and name in envelope and str(envelope[name]) != str(value):
+            raise InvalidAnswerError(f"the source was asked for {name} {value!r} and answered for {envelope[name]!r}")

@@ -9,28 +9,36 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 import httpx
+import orjson
 
 TIMEOUT = httpx.Timeout(connect=10, read=180, write=10, pool=10)
 """Seconds. The real source needs up to 28 s before its largest batch begins."""
 
 _END_OF_DATA = re.compile(r"ya se recolect", re.IGNORECASE)
 _MOST_WORDS = 500
+_MOST_WORD_BYTES = 65_536
+_CHUNK_BYTES = 1 << 20
 
 
 class SourceError(Exception):
     """The source gave no batch. ``status`` is the HTTP status, None where there was none.
 
-    ``request_id`` is the request's line in the journal.
+    SourceError
+    ├── EndOfDataError   everything was collected
+    ├── RefusedError     this very request is refused: asking again changes nothing
+    ├── NotReachedError  no connection came about, so the source's cursor has not moved
+    └── BrokenOffError   the request went out and no whole answer came back: the cursor may have moved
     """
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
-        self.request_id = 0
 
 
 class EndOfDataError(SourceError):
-    """The source says that everything was collected."""
+    """The source says that everything was collected. ``request_id`` is the request's line in the journal."""
+
+    request_id = 0
 
 
 class RefusedError(SourceError):
@@ -47,7 +55,7 @@ class BrokenOffError(SourceError):
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """One cursor at one source."""
+    """One cursor at one source. ``url`` is an http(s) URL; user and password in it are used and never written down."""
 
     url: str
     group_number: int
@@ -59,25 +67,34 @@ class Stream:
         return f"group {self.group_number}" + (f", {self.day}" if self.day else "")
 
     @property
-    def parameters(self) -> dict[str, str]:
-        """The query of every request."""
-        return {"group_number": str(self.group_number)} | ({"day": self.day} if self.day else {})
+    def place(self) -> str:
+        """The source's address, fit for logs and messages."""
+        return str(httpx.URL(self.url).copy_with(userinfo=b"")).rstrip("/")
 
-    def address(self, path: str) -> str:
-        """A request's URL without its query."""
-        return f"{self.url.rstrip('/')}/{path}"
+    def address(self, path: str) -> httpx.URL:
+        """The whole address of a request."""
+        query = {"group_number": str(self.group_number)} | ({"day": self.day} if self.day else {})
+        return httpx.URL(f"{self.url.rstrip('/')}/{path}", params=query)
+
+    def written(self, path: str) -> str:
+        """The same, fit for the journal."""
+        return str(self.address(path).copy_with(userinfo=b""))
 
 
 class Body:
-    """A body as it arrives; afterwards its size in bytes and its SHA-256."""
+    """A body as it arrives, to be read once; afterwards its size in bytes and its SHA-256.
+
+    ``has_end`` says whether the answer tells where it ends; otherwise a cut body looks like a whole one.
+    """
 
     def __init__(self, response: httpx.Response) -> None:
         self._response = response
         self._digest = hashlib.sha256()
         self.bytes = 0
+        self.has_end = "content-length" in response.headers or "transfer-encoding" in response.headers
 
     def __iter__(self) -> Iterator[bytes]:
-        for chunk in self._response.iter_bytes(1 << 20):
+        for chunk in self._response.iter_bytes(_CHUNK_BYTES):
             self._digest.update(chunk)
             self.bytes += len(chunk)
             yield chunk
@@ -94,41 +111,59 @@ def request_batch(client: httpx.Client, stream: Stream) -> Iterator[Body]:
 
     Raises one of the SourceErrors, also where the body breaks off while it is read.
     """
-    try:
-        with client.stream("GET", stream.address("data"), params=stream.parameters) as response:
-            if response.status_code != httpx.codes.OK:
-                response.read()
-                raise _refusal(response)
-            yield Body(response)
-    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
-        raise NotReachedError(f"{stream.url} cannot be reached: {error}") from error
-    except httpx.HTTPError as error:
-        raise BrokenOffError(f"{stream.url} broke off: {type(error).__name__} {error}".strip()) from error
+    with _told_apart(stream), client.stream("GET", stream.address("data")) as response:
+        if not response.is_success:
+            raise _refusal(response)
+        yield Body(response)
 
 
 def restart(client: httpx.Client, stream: Stream) -> None:
     """Set the source's cursor back to batch 0. Raises one of the SourceErrors."""
-    try:
-        response = client.get(stream.address("restart_data_generation"), params=stream.parameters)
-    except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-        raise NotReachedError(f"{stream.url} cannot be reached: {error}") from error
-    except httpx.HTTPError as error:
-        raise BrokenOffError(f"{stream.url} broke off: {type(error).__name__} {error}".strip()) from error
-    if response.status_code != httpx.codes.OK:
-        raise _refusal(response)
+    with _told_apart(stream), client.stream("GET", stream.address("restart_data_generation")) as response:
+        if not response.is_success:
+            raise _refusal(response)
 
 
-def open_client() -> httpx.Client:
+@contextmanager
+def open_client() -> Iterator[httpx.Client]:
     """A client that never asks twice by itself: a repeated GET would take another batch."""
     transport = httpx.HTTPTransport(retries=0)
-    return httpx.Client(transport=transport, timeout=TIMEOUT, headers={"Accept-Encoding": "identity"}, follow_redirects=False)
+    headers = {"Accept": "application/json", "Accept-Encoding": "identity"}
+    with httpx.Client(transport=transport, timeout=TIMEOUT, headers=headers, follow_redirects=False) as client:
+        yield client
+
+
+@contextmanager
+def _told_apart(stream: Stream) -> Iterator[None]:
+    try:
+        yield
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.ProxyError) as error:
+        raise NotReachedError(f"{stream.place} cannot be reached: {_said(error)}") from error
+    except httpx.HTTPError as error:
+        raise BrokenOffError(f"{stream.place} broke off: {_said(error)}") from error
+
+
+def _said(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".rstrip(": ")
 
 
 def _refusal(response: httpx.Response) -> SourceError:
-    words = response.text[:_MOST_WORDS].strip()
-    status = response.status_code
+    status, words = response.status_code, _words(response)
     if status == httpx.codes.BAD_REQUEST and _END_OF_DATA.search(words):
         return EndOfDataError(words, status)
-    if response.is_server_error:
-        return BrokenOffError(f"the source answered {status}: {words}", status)
-    return RefusedError(f"the source answered {status}: {words}", status)
+    kind = BrokenOffError if response.is_server_error else RefusedError
+    return kind(f"the source answered {status}: {words or response.reason_phrase}", status)
+
+
+def _words(response: httpx.Response) -> str:
+    """What the source says, without FastAPI's wrapping."""
+    text = b""
+    for chunk in response.iter_bytes(_MOST_WORD_BYTES):
+        text += chunk
+        if len(text) >= _MOST_WORD_BYTES:
+            break
+    try:
+        detail = orjson.loads(text)["detail"]
+    except (orjson.JSONDecodeError, KeyError, TypeError, IndexError):
+        return text.decode(errors="replace").strip()[:_MOST_WORDS]
+    return (detail if isinstance(detail, str) else orjson.dumps(detail).decode())[:_MOST_WORDS]
