@@ -1,1 +1,1 @@
-"""TODO-train"""
+"""Train a challenger on all of CLEAN and register it."""

@@ -1,0 +1,269 @@
+"""The model as it is served: raw columns of a listing in, price with its 90 % interval out.
+
+This one file is logged with every version and needs nothing of ours: numpy, pandas and the library that trained the
+trees. What was learnt lies beside it as data: ``trees.cbm`` (CatBoost) or ``trees.skops`` (scikit-learn),
+``encodings.npz``, ``zip_axis.npz`` and ``model.json``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+
+RAW_COLUMNS = (
+    "status", "bed", "bath", "acre_lot", "city", "state", "zip_code", "house_size", "prev_sold_date", "brokered_by",
+)  # fmt: skip
+
+LEVELS = ("state", "zip3", "city", "zip5")
+"""Levels of the location, each inside the one before it."""
+
+TARGETS = ("price", "area")
+"""What is encoded: log price, and log price per square foot."""
+
+BASE_FEATURES: dict[str, tuple[str, ...]] = {
+    "log_size": ("house_size",),
+    "bed": ("bed",),
+    "bath": ("bath",),
+    "log_acre": ("acre_lot",),
+    "size_per_bed": ("house_size", "bed"),
+    "size_per_bath": ("house_size", "bath"),
+    "bath_per_bed": ("bath", "bed"),
+    "rooms": ("bed", "bath"),
+    "size_per_acre": ("house_size", "acre_lot"),
+    "sold": ("status",),
+    "sold_year": ("prev_sold_date",),
+    "zip_number": ("location",),
+}
+"""Features that are computed from one row alone, with the raw columns that they come from."""
+
+LOCATION_FEATURES: dict[str, tuple[str, ...]] = {
+    **{f"{level}_{target}": ("location",) for target in TARGETS for level in LEVELS},
+    **{f"{level}_count": ("location",) for level in LEVELS},
+    "zip_axis_3": ("location",),
+    "zip_axis_15": ("location",),
+    "broker_price": ("brokered_by",),
+    "broker_area": ("brokered_by",),
+    "broker_count": ("brokered_by",),
+}
+"""Features that are looked up in what was learnt from other homes."""
+
+FEATURES = (*BASE_FEATURES, *LOCATION_FEATURES)
+SOURCES = BASE_FEATURES | LOCATION_FEATURES
+EXPLAINED = ("location", "house_size", "bed", "bath", "acre_lot", "status", "prev_sold_date", "brokered_by")
+"""The user's columns in an explanation; city, state and zip code are one: location."""
+
+
+def numeric(frame: pd.DataFrame, name: str) -> Floats:
+    """A column as numbers, shape (n,); what is absent or unreadable is NaN."""
+    if name not in frame:
+        return np.full(len(frame), np.nan)
+    return np.asarray(pd.to_numeric(frame[name], errors="coerce"), dtype=np.float64)
+
+
+def text(frame: pd.DataFrame, name: str) -> pd.Series[str]:
+    """A column as texts; what is absent is the empty text."""
+    if name not in frame:
+        return pd.Series([""] * len(frame), index=frame.index, dtype=object)
+    column = frame[name]
+    return column.astype(object).where(column.notna(), "").astype(str).str.strip()
+
+
+def location_keys(frame: pd.DataFrame) -> dict[str, npt.NDArray[np.object_]]:
+    """The key of each level and of the broker, shape (n,); the empty text where it is not known."""
+    zip_code = text(frame, "zip_code").str.replace(r"\.0$", "", regex=True)
+    known = zip_code.str.fullmatch(r"\d{1,5}").fillna(value=False)
+    zip_code = zip_code.where(known, "").where(~known, zip_code.str.zfill(5))
+    state, city = text(frame, "state"), text(frame, "city")
+    broker = numeric(frame, "brokered_by")
+    return {
+        "state": state.to_numpy(dtype=object),
+        "zip3": zip_code.str[:3].to_numpy(dtype=object),
+        "city": (city + "|" + state).where(city != "", "").to_numpy(dtype=object),
+        "zip5": zip_code.to_numpy(dtype=object),
+        "broker": np.array(["" if np.isnan(value) else str(int(value)) for value in broker], dtype=object),
+    }
+
+
+def base_features(frame: pd.DataFrame, keys: Mapping[str, npt.NDArray[np.object_]]) -> dict[str, Floats]:
+    """The features of one row alone, by name, each of shape (n,)."""
+    size, bed, bath, acre = (numeric(frame, name) for name in ("house_size", "bed", "bath", "acre_lot"))
+    size, acre = np.where(size > 0, size, np.nan), np.where(acre >= 0, acre, np.nan)
+    status = text(frame, "status").to_numpy(dtype=object)
+    sold = pd.to_datetime(text(frame, "prev_sold_date"), errors="coerce", format="%Y-%m-%d")
+    with np.errstate(divide="ignore", invalid="ignore"):
+        features = {
+            "log_size": np.log(size),
+            "bed": bed,
+            "bath": bath,
+            "log_acre": np.log(acre + 0.01),
+            "size_per_bed": size / np.maximum(bed, 1),
+            "size_per_bath": size / np.maximum(bath, 1),
+            "bath_per_bed": bath / np.maximum(bed, 1),
+            "rooms": bed + bath,
+            "size_per_acre": np.log(size / (acre + 0.01)),
+            "sold": np.where(status == "sold", 1.0, np.where(status == "for_sale", 0.0, np.nan)),
+            "sold_year": np.asarray(sold.dt.year + (sold.dt.dayofyear - 1) / 366, dtype=np.float64),
+            "zip_number": np.array([float(key) if key else np.nan for key in keys["zip5"]]),
+        }
+    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in features.items()}
+
+
+class Encoder:
+    """What was learnt about places and brokers: a table for each level, and the price level along the zip axis.
+
+    ``tables[level]`` has ``keys`` (sorted texts) and ``values`` of shape (k, 3): the level's own addition to the log
+    price and to the log price per square foot, and the log of one plus its count of homes. A key that is not known
+    adds nothing, so that the level above it answers.
+    """
+
+    def __init__(
+        self, start: Floats, tables: Mapping[str, tuple[npt.NDArray[np.str_], Floats]], zip_axis: npt.NDArray[np.float32]
+    ) -> None:
+        self.start = start
+        self.tables = {level: (pd.Index(keys.astype(object)), values) for level, (keys, values) in tables.items()}
+        self.zip_axis = zip_axis
+
+    def look_up(self, level: str, keys: npt.NDArray[np.object_]) -> Floats:
+        """The level's values for (n,) keys, shape (n, 3); zeros where a key is not known."""
+        index, values = self.tables[level]
+        position = index.get_indexer(keys)
+        found = values[np.maximum(position, 0)] if len(values) else np.zeros((len(keys), 3))
+        return np.where((position >= 0)[:, None], found, 0.0)
+
+    def features(self, keys: Mapping[str, npt.NDArray[np.object_]]) -> dict[str, Floats]:
+        """The features that are looked up, by name, each of shape (n,)."""
+        features: dict[str, Floats] = {}
+        level_value = np.tile(self.start, (len(keys["state"]), 1))
+        for level in LEVELS:
+            found = self.look_up(level, keys[level])
+            level_value = level_value + found[:, :2]
+            features |= {f"{level}_{target}": level_value[:, i] for i, target in enumerate(TARGETS)}
+            features[f"{level}_count"] = found[:, 2]
+        broker = self.look_up("broker", keys["broker"])
+        features |= {"broker_price": broker[:, 0], "broker_area": broker[:, 1], "broker_count": broker[:, 2]}
+        zips = np.array([int(key) if key else 0 for key in keys["zip5"]])
+        axis = self.zip_axis[:, zips].astype(np.float64)
+        axis[:, keys["zip5"] == ""] = np.nan
+        return features | {"zip_axis_3": axis[0], "zip_axis_15": axis[1]}
+
+
+def build_features(frame: pd.DataFrame, encoder: Encoder) -> pd.DataFrame:
+    """All features of raw rows, shape (n, len(FEATURES)), in the order of FEATURES."""
+    keys = location_keys(frame)
+    return pd.DataFrame(base_features(frame, keys) | encoder.features(keys), columns=list(FEATURES), index=frame.index)
+
+
+class HousePriceModel:
+    """A trained model. Missing and unknown values are fine in every column."""
+
+    def __init__(self, directory: Path) -> None:
+        self.settings: dict[str, Any] = json.loads((directory / "model.json").read_text(encoding="utf-8"))
+        self.learner: str = self.settings["learner"]
+        with np.load(directory / "encodings.npz", allow_pickle=False) as file:
+            tables = {
+                level: (file[f"{level}_keys"], file[f"{level}_values"].astype(np.float64)) for level in (*LEVELS, "broker")
+            }
+            self.encoder = Encoder(file["start"].astype(np.float64), tables, file["zip_axis"])
+        self._trees = _load_trees(self.learner, directory)
+        self._edges = np.asarray(self.settings["interval"]["edges"], dtype=np.float64)
+        self._half_widths = np.asarray(self.settings["interval"]["half_widths"], dtype=np.float64)
+
+    def features(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """The features of raw rows."""
+        return build_features(frame, self.encoder)
+
+    def predict_log(self, features: pd.DataFrame) -> Floats:
+        """Log prices from features, shape (n,)."""
+        return np.asarray(self._trees.predict(features.to_numpy()), dtype=np.float64)
+
+    def half_width(self, log_price: Floats) -> Floats:
+        """Half of the 90 % interval in log units, by the range that the prediction falls into."""
+        return self._half_widths[np.searchsorted(self._edges, log_price, side="right")]
+
+    def predict(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Dollars: ``price``, ``price_low`` and ``price_high`` (90 % interval), one row each."""
+        log_price = self.predict_log(self.features(frame))
+        width = self.half_width(log_price)
+        columns = {"price": log_price, "price_low": log_price - width, "price_high": log_price + width}
+        return pd.DataFrame({name: np.exp(values) for name, values in columns.items()}, index=frame.index)
+
+    def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """How each of the user's columns moves the log price: exact SHAP values, plus ``base``; rows add up to it.
+
+        A feature made of two columns counts half for each. Raises RuntimeError where scikit-learn's trees cannot be
+        explained because the package shap is not installed.
+        """
+        values, base = self.shap_values(self.features(frame))
+        explained = {name: np.zeros(len(frame)) for name in EXPLAINED}
+        for position, feature in enumerate(FEATURES):
+            for source in SOURCES[feature]:
+                explained[source] = explained[source] + values[:, position] / len(SOURCES[feature])
+        return pd.DataFrame({**explained, "base": np.full(len(frame), base)}, index=frame.index)
+
+    def shap_values(self, features: pd.DataFrame) -> tuple[Floats, float]:
+        """SHAP values of features, shape (n, len(FEATURES)), and the base value, in log units."""
+        if self.learner == "catboost":
+            import catboost
+
+            values = self._trees.get_feature_importance(catboost.Pool(features.to_numpy()), type="ShapValues")
+            return values[:, :-1], float(values[0, -1]) if len(values) else 0.0
+        try:
+            import shap
+        except ImportError as error:
+            raise RuntimeError("scikit-learn's trees are explained by the package shap, which is not installed here") from error
+        explainer = shap.TreeExplainer(self._trees)
+        base = float(np.ravel(explainer.expected_value)[0])
+        return np.asarray(explainer.shap_values(features.to_numpy(), check_additivity=False), dtype=np.float64), base
+
+
+SKLEARN_TYPES = (
+    "sklearn._loss.link.IdentityLink",
+    "sklearn._loss.link.Interval",
+    "sklearn._loss.loss.HalfSquaredError",
+    "sklearn.ensemble._hist_gradient_boosting.binning._BinMapper",
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+)
+"""The classes inside a scikit-learn model of ours; a file that holds any other is not loaded."""
+
+
+def _load_trees(learner: str, directory: Path) -> Any:
+    if learner == "catboost":
+        import catboost
+
+        return catboost.CatBoostRegressor().load_model(str(directory / "trees.cbm"))
+    import skops.io
+
+    return skops.io.load(directory / "trees.skops", trusted=list(SKLEARN_TYPES))
+
+
+def load(directory: str | Path) -> HousePriceModel:
+    """The model whose data lie in a directory."""
+    return HousePriceModel(Path(directory))
+
+
+class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined]
+    """The model as MLflow loads it."""
+
+    def load_context(self, context: Any) -> None:
+        """Read the data that were logged with this file."""
+        self.model = load(context.artifacts["model"])
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
+        """Prices with their intervals, one row for each row of the input."""
+        return self.model.predict(model_input)
+
+    def contributions(self, model_input: pd.DataFrame) -> pd.DataFrame:
+        """See `HousePriceModel.contributions`."""
+        return self.model.contributions(model_input)
+
+
+mlflow.models.set_model(ServedModel())

@@ -1,0 +1,128 @@
+"""What MLflow is told about a training, and the version that it registers. Every call can be repeated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import house_prices.model
+import mlflow
+import pandas as pd
+from ct_contract import TaskInput
+from house_prices.model import RAW_COLUMNS
+from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
+
+MODEL_VARIABLE = "CT_MODEL_NAME"
+EXPERIMENT_VARIABLE = "CT_EXPERIMENT"
+DEFAULT_NAME = "house-prices"
+
+TEXTS = ("status", "city", "state", "zip_code", "prev_sold_date")
+
+SIGNATURE = ModelSignature(
+    inputs=Schema(
+        [ColSpec(DataType.string if name in TEXTS else DataType.double, name, required=False) for name in RAW_COLUMNS]
+    ),
+    outputs=Schema([ColSpec(DataType.double, name) for name in ("price", "price_low", "price_high")]),
+)
+"""Every column may be absent: the model answers with what it is given."""
+
+
+def model_name() -> str:
+    """The registered model's name."""
+    return os.environ.get(MODEL_VARIABLE) or DEFAULT_NAME
+
+
+@dataclass(frozen=True)
+class Registered:
+    """A registered version and the run that made it."""
+
+    version: str
+    run_id: str
+    metrics: Mapping[str, float]
+    learner: str
+
+
+class Tracker:
+    """The MLflow side of one training, found again by the DAG run that it belongs to."""
+
+    def __init__(self, payload: TaskInput, client: MlflowClient | None = None) -> None:
+        self.client = client or MlflowClient()
+        self.name = model_name()
+        self.identity = {"ct.dag_id": payload.dag_id, "ct.dag_run_id": payload.run_id}
+
+    def registered(self) -> Registered | None:
+        """The version that this DAG run has registered before, if any."""
+        for found in self.client.search_model_versions(f"name = '{self.name}'"):
+            if all(found.tags.get(key) == value for key, value in self.identity.items()):
+                run = self.client.get_run(found.run_id)
+                return Registered(str(found.version), found.run_id, run.data.metrics, found.tags.get("ct.learner", ""))
+        return None
+
+    def start(self, tags: Mapping[str, str]) -> str:
+        """Begin an MLflow run; what an earlier try of the same DAG run left unfinished is marked as killed."""
+        experiment_name = os.environ.get(EXPERIMENT_VARIABLE) or DEFAULT_NAME
+        experiment = self.client.get_experiment_by_name(experiment_name)
+        if experiment is None:
+            try:
+                experiment_id = self.client.create_experiment(experiment_name)
+            except MlflowException:  # another training was faster
+                experiment_id = mlflow.set_experiment(experiment_name).experiment_id
+        else:
+            experiment_id = experiment.experiment_id
+        where = " and ".join(f"tags.`{key}` = '{value}'" for key, value in self.identity.items())
+        for run in self.client.search_runs([experiment_id], where):
+            if run.info.status == "RUNNING":
+                self.client.set_terminated(run.info.run_id, "KILLED")
+        run = self.client.create_run(experiment_id, tags={**self.identity, **tags}, run_name=self.identity["ct.dag_run_id"])
+        run_id: str = run.info.run_id
+        return run_id
+
+    def log_model(self, run_id: str, directory: Path, example: pd.DataFrame, learner: str) -> str:
+        """Log the model as a standard MLflow model from code; returns its URI."""
+        libraries = ["mlflow-skinny", "numpy", "pandas", "scipy"]
+        libraries += ["catboost"] if learner == "catboost" else ["scikit-learn", "skops"]
+        with mlflow.start_run(run_id=run_id):
+            logged = mlflow.pyfunc.log_model(
+                name="model",
+                python_model=str(Path(house_prices.model.__file__)),
+                artifacts={"model": str(directory)},
+                signature=SIGNATURE,
+                input_example=example,
+                pip_requirements=[f"{library}=={version(library)}" for library in libraries],
+            )
+        uri: str = logged.model_uri
+        return uri
+
+    def register(self, run_id: str, uri: str, tags: Mapping[str, str], description: str) -> str:
+        """Register the logged model as a version of its own; returns the version."""
+        try:
+            self.client.create_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_ALREADY_EXISTS":
+                raise
+        created = self.client.create_model_version(
+            self.name, uri, run_id, tags={**self.identity, **tags}, description=description
+        )
+        return str(created.version)
+
+    def finish(self, run_id: str) -> None:
+        """End the MLflow run."""
+        self.client.set_terminated(run_id, "FINISHED")
+
+
+def log_values(client: MlflowClient, run_id: str, parameters: Mapping[str, Any], values: Mapping[str, float]) -> None:
+    """Parameters and metrics in one request."""
+    from mlflow.entities import Metric, Param
+
+    client.log_batch(
+        run_id,
+        metrics=[Metric(name, value, 0, 0) for name, value in values.items()],
+        params=[Param(name, str(value)) for name, value in parameters.items()],
+    )
