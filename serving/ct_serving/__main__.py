@@ -21,10 +21,10 @@ def main() -> None:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "20")
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from ct_serving.app import create_app  # noqa: PLC0415
-    from ct_serving.settings import Settings  # noqa: PLC0415
+    from ct_serving.app import create_app
+    from ct_serving.settings import Settings
 
     settings = Settings.from_environment()
     uvicorn.run(

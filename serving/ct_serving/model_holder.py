@@ -69,13 +69,13 @@ class LoadedModel:
 
 
 def frame(rows: Sequence[Property]) -> pd.DataFrame:
-    """The rows as the model's signature wants them: numbers as float64 with NaN, texts as objects with None."""
+    """The rows as the model's signature wants them: numbers as float64, texts and dates as strings, NaN where unknown."""
     columns: dict[str, Any] = {}
     for name in TEXTS:
-        columns[name] = np.array([getattr(row, name) for row in rows], dtype=object)
+        columns[name] = pd.array([getattr(row, name) for row in rows], dtype="str")
     for name in DATES:
         dates = [getattr(row, name) for row in rows]
-        columns[name] = np.array([None if day is None else day.isoformat() for day in dates], dtype=object)
+        columns[name] = pd.array([None if day is None else day.isoformat() for day in dates], dtype="str")
     for name in NUMBERS:
         values = [getattr(row, name) for row in rows]
         columns[name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)

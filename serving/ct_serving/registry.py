@@ -64,7 +64,7 @@ class MlflowRegistry:
         """The version that the alias names now."""
         if not self._uri:
             raise RegistryError("MLFLOW_TRACKING_URI is not set")
-        from mlflow.exceptions import MlflowException  # noqa: PLC0415
+        from mlflow.exceptions import MlflowException
 
         try:
             found = self._connected().get_model_version_by_alias(self._name, self._alias)
@@ -86,7 +86,7 @@ class MlflowRegistry:
 
     def _connected(self) -> Any:
         if self._client is None:
-            import mlflow  # noqa: PLC0415
+            import mlflow
 
             # Artifacts and proxied downloads read the module's address, not the client's.
             mlflow.set_tracking_uri(self._uri)
@@ -96,7 +96,7 @@ class MlflowRegistry:
 
     def load(self, version: ModelVersion) -> LoadedModel:
         """Download a version to a directory of its own, load it and have it price the golden rows."""
-        import mlflow  # noqa: PLC0415
+        import mlflow
 
         self._connected()
         directory = Path(tempfile.mkdtemp(prefix="ct-model-"))
