@@ -25,7 +25,7 @@ class PromoteOperator(TaskImageOperator):
     declared: ClassVar[Mapping[str, Input]] = {
         "batch_id": Input(kind=int, required=True),
         "action": Input(kind=str, required=True, taken_from=("decision",)),
-        "decision_id": Input(kind=int, required=True),
+        "decision_id": Input(kind=str, required=True),
         "model_version": Input(kind=str, required=True, taken_from=("challenger_version", "model_version")),
     }
     usual_resources = pods.resources("100m", "512Mi", cpu_limit="1")

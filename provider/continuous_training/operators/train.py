@@ -22,7 +22,7 @@ class TrainOperator(TaskImageOperator):
     step = "train"
     declared: ClassVar[Mapping[str, Input]] = {
         "batch_id": Input(kind=int, required=True),
-        "retrain_decision_id": Input(kind=int, required=True, taken_from=("retrain_decision_id", "decision_id")),
+        "retrain_decision_id": Input(kind=str, required=True, taken_from=("retrain_decision_id", "decision_id")),
     }
     usual_resources = pods.resources("1", "4Gi", cpu_limit="4")
     operator_extra_links = (HistoryLink(), MLflowRunLink(), MLflowModelVersionLink())

@@ -1,1 +1,1 @@
-"""TODO-assess"""
+"""Judge the champion on the new rows and decide whether to train."""

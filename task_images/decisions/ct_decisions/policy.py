@@ -91,7 +91,7 @@ def load_policy(name_or_path: str | None = None) -> Policy:
 
     Raises PolicyError with the key at fault.
     """
-    import yaml  # noqa: PLC0415 - rendering sentences needs no YAML
+    import yaml
 
     wanted = name_or_path or os.environ.get(POLICY_VARIABLE) or DEFAULT_POLICY
     path = POLICIES / f"{wanted}.yaml"

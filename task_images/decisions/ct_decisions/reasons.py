@@ -96,7 +96,7 @@ class _Reason:
         if line.get("threshold") is not None and name in texts.limits:
             detail.append(texts.limits[name].format(limit(line["threshold"])))
         values = self._named_values(line)
-        text = sentence.format(number(value)) + (f" ({'; '.join(detail)})" if detail else "")
+        text: str = sentence.format(number(value)) + (f" ({'; '.join(detail)})" if detail else "")
         return text + (f": {values}" if values else "")
 
     @staticmethod

@@ -81,7 +81,7 @@ class Texts:
 
     def _log_percent(self, value: Any) -> str:
         """A difference of logarithms as a relative difference in percent."""
-        from math import expm1  # noqa: PLC0415
+        from math import expm1
 
         return self.percent(expm1(float(value))) if value is not None else "?"
 

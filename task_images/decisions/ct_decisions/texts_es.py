@@ -20,8 +20,8 @@ WORDS: dict[str, Any] = {
         "SKIP_NO_NEW_DATA": "{batch}: no se entrenó porque no trajo ninguna vivienda que no se conociera ya.",
         "SKIP_INVALID_BATCH": "{batch}: no se entrenó porque el lote es inválido: {failures}. Sus filas quedan solo en RAW.",
         "SKIP_INSUFFICIENT_EVIDENCE": (
-            "{batch}: no se entrenó porque el lote es pequeño: {new_rows} viviendas nuevas y hacen falta {required_rows} frente "
-            "a las {champion_rows} filas del modelo en producción. Sus filas se conservan y cuentan con el próximo lote."
+            "{batch}: no se entrenó porque el lote es pequeño: {new_rows} viviendas nuevas y hacen falta {required_rows} "
+            "frente a las {champion_rows} filas del modelo en producción. Sus filas se conservan y cuentan con el próximo lote."
         ),
         "SKIP_NO_MATERIAL_CHANGE": "{batch}: no se entrenó porque ninguna señal superó su límite.",
         "TRAIN_BOOTSTRAP": "{batch}: se entrenó porque no había modelo en producción: es la línea base.",
@@ -41,8 +41,8 @@ WORDS: dict[str, Any] = {
         "REJECT_UNSOUND_ANSWERS": "No se promovió {challenger} porque {evidence}.",
         "REJECT_BELOW_BASELINE": "No se promovió {challenger} porque, frente a la línea base simple, {evidence}.",
         "REJECT_NOT_BETTER": (
-            "No se promovió {challenger} porque su mejora sobre {champion} en las mismas filas de prueba es demasiado pequeña o "
-            "no está demostrada: {evidence}."
+            "No se promovió {challenger} porque su mejora sobre {champion} en las mismas filas de prueba es demasiado pequeña "
+            "o no está demostrada: {evidence}."
         ),
         "REJECT_WORSE": "No se promovió {challenger} porque, sobre las mismas filas de prueba que {champion}, {evidence}.",
         "REJECT_RMSE": "No se promovió {challenger} porque, frente a {champion}, {evidence}.",

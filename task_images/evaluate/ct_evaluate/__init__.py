@@ -1,1 +1,1 @@
-"""TODO-evaluate"""
+"""Score champion and challenger now, on the same rows, and decide about the promotion."""

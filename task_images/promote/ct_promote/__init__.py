@@ -1,1 +1,1 @@
-"""TODO-promote"""
+"""Carry out a promotion decision: the ledger first, then MLflow's aliases and tags."""

@@ -91,7 +91,8 @@ def _train(connection: Connection, payload: TaskInput, tracker: Tracker, decisio
     seed = int(os.environ.get("CT_SEED") or 0)
     frame = read_listings(connection)
     batches = connection.execute(
-        "SELECT batch_id, batch_number, body_sha256, digest FROM clean.batches JOIN raw.batches USING (batch_id) ORDER BY batch_id"
+        "SELECT batch_id, batch_number, body_sha256, digest FROM clean.batches JOIN raw.batches USING (batch_id) "
+        "ORDER BY batch_id"
     ).fetchall()
     with tempfile.TemporaryDirectory(prefix="ct-train-") as scratch:
         try:
@@ -111,7 +112,7 @@ def _made(directory: Path) -> Path:
 
 def _scores(outcome: Outcome, frame: pd.DataFrame) -> dict[str, float]:
     predicted = outcome.model.predict(frame)
-    values = {}
+    values: dict[str, float] = {}
     for split in SPLITS:
         inside = (frame["split"] == split).to_numpy()
         found = metrics(frame.loc[inside, "price"].to_numpy(), predicted[inside])
@@ -181,8 +182,7 @@ def profile(frame: pd.DataFrame) -> dict[str, Any]:
     quantiles = [0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999]
     numbers = ("price", "bed", "bath", "acre_lot", "house_size")
     described: dict[str, Any] = {
-        name: {str(q): float(value) for q, value in frame[name].quantile(quantiles).items() if value == value}
-        for name in numbers
+        name: {str(q): float(value) for q, value in frame[name].quantile(quantiles).dropna().items()} for name in numbers
     }
     for name in ("status", "state"):
         described[name] = {

@@ -61,8 +61,9 @@ class Tracker:
         """The version that this DAG run has registered before, if any."""
         for found in self.client.search_model_versions(f"name = '{self.name}'"):
             if all(found.tags.get(key) == value for key, value in self.identity.items()):
-                run = self.client.get_run(found.run_id)
-                return Registered(str(found.version), found.run_id, run.data.metrics, found.tags.get("ct.learner", ""))
+                run_id = str(found.run_id)
+                run = self.client.get_run(run_id)
+                return Registered(str(found.version), run_id, run.data.metrics, found.tags.get("ct.learner", ""))
         return None
 
     def start(self, tags: Mapping[str, str]) -> str:

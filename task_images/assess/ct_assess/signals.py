@@ -1,0 +1,102 @@
+"""The signals of the retrain decision, all measured on every batch, whichever of them decides.
+
+New rows are homes of the batches that the champion has not seen, without those that it knows from an earlier listing.
+The reference is the champion's hold-out: homes of its own batches that it was not trained on, scored at the same moment.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from ct_contract import BadDataError
+from ct_decisions.bootstrap import Clusters, mean, median, ratio_of_means
+from ct_decisions.evidence import Signal
+from ct_decisions.policy import Policy
+from ct_decisions.registry import Registry, Version
+from ct_decisions.retrain import judge_estimate, judge_share
+from ct_store.connection import Connection
+from house_prices.frames import read_listings
+from house_prices.scoring import areas, score
+
+SUPPORT = (0.001, 0.999)
+"""Quantiles of the training prices between which trees have seen prices."""
+
+
+def measure(connection: Connection, registry: Registry, champion: Version, batch_id: int, policy: Policy) -> list[Signal]:
+    """Every signal with its verdict. Raises BadDataError if the champion says not which batches it was trained on."""
+    if not champion.batch_ids:
+        raise BadDataError(
+            "LINEAGE_UNKNOWN",
+            f"version {champion.number} in production has no tag ct.batch_ids, so its hold-out is not known. "
+            "Nothing was decided: let the pipeline train a version, or move the alias to one that it has trained.",
+        )
+    unseen = _unseen_batches(connection, champion, batch_id)
+    new = read_listings(connection, batch_ids=unseen)
+    new = new[~new["relisted"]].reset_index(drop=True)
+    reference = read_listings(connection, splits=["test"], batch_ids=champion.batch_ids)
+    model = registry.load(champion)
+    scored_new, scored_reference = score(model, new), score(model, reference)
+    limits, bootstrap = policy.retrain, policy.bootstrap
+    clusters, reference_clusters = Clusters(areas(new)), Clusters(areas(reference))
+    signals = []
+    if len(reference):
+        ratio = ratio_of_means(
+            np.abs(scored_new.log_error), clusters, np.abs(scored_reference.log_error), reference_clusters, bootstrap
+        )
+        note = {"rows": len(new), "reference_rows": len(reference)}
+        signals.append(judge_estimate(limits, "error_ratio", ratio, note))
+    signals.append(judge_estimate(limits, "log_bias", median(scored_new.log_error, clusters, bootstrap)))
+    signals.append(judge_estimate(limits, "interval_coverage", mean(scored_new.inside, clusters, bootstrap)))
+    low, high = _support(connection, champion)
+    outside = float(np.mean((scored_new.price < low) | (scored_new.price > high)))
+    signals.append(judge_share(limits, "outside_support", outside, {"low": low, "high": high}))
+    for name, column in (("unseen_status", "status"), ("unseen_state", "state"), ("unseen_zip3", "left(zip_code, 3)")):
+        share, values = _unseen_share(connection, column, champion.batch_ids, unseen)
+        signals.append(judge_share(limits, name, share, {"values": values}))
+    known = connection.execute(
+        "SELECT coalesce(sum(rows_accepted), 0) AS rows FROM clean.batches WHERE batch_id = ANY(%s)", (champion.batch_ids,)
+    ).fetchone()
+    rows = float(known["rows"]) if known else 0.0
+    signals.append(judge_share(limits, "volume", len(new) / max(rows, 1.0), {"rows": len(new), "champion_rows": rows}))
+    return signals
+
+
+def _unseen_batches(connection: Connection, champion: Version, batch_id: int) -> list[int]:
+    rows = connection.execute(
+        "SELECT batch_id FROM clean.batches WHERE batch_id <= %s AND batch_id <> ALL(%s) ORDER BY 1",
+        (batch_id, champion.batch_ids),
+    )
+    found = [int(row["batch_id"]) for row in rows]
+    return found or [batch_id]
+
+
+def _support(connection: Connection, champion: Version) -> tuple[float, float]:
+    row = connection.execute(
+        "SELECT percentile_cont(%s::float8[]) WITHIN GROUP (ORDER BY price) AS prices FROM clean.listings "
+        "WHERE split = 'train' AND batch_id = ANY(%s)",
+        (list(SUPPORT), champion.batch_ids),
+    ).fetchone()
+    if row is None or row["prices"] is None:
+        raise BadDataError(
+            "LINEAGE_UNKNOWN", f"CLEAN holds no training rows of version {champion.number}. Nothing was decided."
+        )
+    low, high = row["prices"]
+    return float(low), float(high)
+
+
+def _unseen_share(connection: Connection, column: str, known: list[int], new: list[int]) -> tuple[float, list[Any]]:
+    """Share of the new rows whose value no batch of the champion has, and the most frequent of those values."""
+    rows = connection.execute(
+        f"""
+        WITH seen AS (SELECT DISTINCT {column} AS value FROM clean.listings WHERE batch_id = ANY(%(known)s)),
+             counted AS (SELECT {column} AS value, count(*) AS rows FROM clean.listings
+                          WHERE batch_id = ANY(%(new)s) AND NOT relisted GROUP BY 1)
+        SELECT value, rows, sum(rows) OVER () AS all_rows, value NOT IN (SELECT value FROM seen) AS unseen
+          FROM counted ORDER BY rows DESC, value
+        """.encode(),
+        {"known": known, "new": new},
+    ).fetchall()
+    unseen = [row for row in rows if row["unseen"]]
+    total = float(rows[0]["all_rows"]) if rows else 1.0
+    return sum(row["rows"] for row in unseen) / total, [row["value"] for row in unseen[:10]]

@@ -1,0 +1,125 @@
+"""Assess one batch: measure every signal of the champion on its new rows, decide, and record both."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from ct_contract import BadDataError, ContractError, TaskInput, TaskResult
+from ct_decisions.evidence import Signal
+from ct_decisions.policy import load_policy
+from ct_decisions.reasons import render
+from ct_decisions.registry import PRODUCTION, Registry, Version
+from ct_decisions.retrain import Manual, decide
+from ct_store.connection import Connection, connect
+from ct_store.ledger import find_decision, record_decision
+
+from ct_assess.signals import measure
+
+log = logging.getLogger(__name__)
+
+
+def assess(payload: TaskInput) -> TaskResult:
+    """Record the run's retrain decision, or find it recorded.
+
+    Raises BadDataError if CLEAN does not hold the batch, TryLaterError if MLflow or PostgreSQL is away.
+    """
+    batch_id: int = payload.require("batch_id", int)
+    manual = _manual(payload)
+    with connect("assess") as connection:
+        decision = _find(connection, payload)
+        if decision is None:
+            _decide(connection, payload, batch_id, manual)
+            connection.commit()
+            decision = _find(connection, payload)
+        else:
+            log.info("this run has decided before; nothing is measured again")
+    if decision is None:
+        raise RuntimeError("the decision was recorded and is not there")
+    return TaskResult(
+        task=payload.task,
+        run_id=payload.run_id,
+        code=decision["code"],
+        reason=render(decision, "en"),
+        summary={
+            "batch_id": batch_id,
+            "decision": decision["outcome"],
+            "decision_id": str(decision["decision_id"]),
+            "champion_version": decision["champion_version"],
+            "reason_es": render(decision, "es"),
+        },
+    )
+
+
+def _manual(payload: TaskInput) -> Manual | None:
+    if not payload.inputs.get("force"):
+        return None
+    author, reason = (str(payload.inputs.get(name) or "").strip() for name in ("author", "reason"))
+    if not author or not reason:
+        raise ContractError("a forced training needs an author and a reason: both are kept with the decision")
+    return Manual(author=author, reason=reason)
+
+
+def _find(connection: Connection, payload: TaskInput) -> dict[str, Any] | None:
+    return find_decision(connection, dag_id=payload.dag_id, run_id=payload.run_id, kind="retrain")
+
+
+def _decide(connection: Connection, payload: TaskInput, batch_id: int, manual: Manual | None) -> None:
+    batch = connection.execute(
+        "SELECT batch_number, rows_new, rows_accepted FROM clean.batches JOIN raw.batches USING (batch_id) WHERE batch_id = %s",
+        (batch_id,),
+    ).fetchone()
+    if batch is None:
+        raise BadDataError("BATCH_NOT_CLEANED", f"CLEAN does not hold batch {batch_id}: run clean first. Nothing was decided.")
+    policy = load_policy()
+    registry = Registry()
+    champion = registry.by_alias(PRODUCTION)
+    signals: list[Signal] = []
+    champion_rows = 0
+    if champion is not None:
+        champion_rows = _rows_of(connection, champion)
+        if batch["rows_new"]:
+            signals = measure(connection, registry, champion, batch_id, policy)
+    verdict = decide(
+        policy.retrain,
+        signals,
+        champion_version=champion.number if champion else None,
+        new_rows=_waiting_rows(connection, champion, batch_id),
+        champion_rows=champion_rows,
+        manual=manual,
+    )
+    for signal in signals:
+        log.info("%s: %s (limit %s): %s", signal.name, signal.value, signal.threshold, signal.verdict)
+    record_decision(
+        connection,
+        dag_id=payload.dag_id,
+        run_id=payload.run_id,
+        kind="retrain",
+        outcome=verdict.outcome,
+        code=verdict.code,
+        batch_id=batch_id,
+        policy=policy.identity,
+        champion_version=champion.number if champion else None,
+        facts={**verdict.facts, "batch_number": batch["batch_number"], "rows": batch["rows_accepted"]},
+        signals=[signal.as_row() for signal in signals],
+    )
+
+
+def _rows_of(connection: Connection, champion: Version) -> int:
+    row = connection.execute(
+        "SELECT coalesce(sum(rows_accepted), 0)::bigint AS rows FROM clean.batches WHERE batch_id = ANY(%s)",
+        (champion.batch_ids,),
+    ).fetchone()
+    return int(row["rows"]) if row else 0
+
+
+def _waiting_rows(connection: Connection, champion: Version | None, batch_id: int) -> int:
+    """New homes since the champion, those of earlier small batches included; none if this batch brings none."""
+    row = connection.execute(
+        """
+        SELECT coalesce(sum(rows_new), 0)::bigint AS rows, coalesce(max(rows_new) FILTER (WHERE batch_id = %(batch)s), 0) AS own
+          FROM clean.batches WHERE batch_id <= %(batch)s AND batch_id <> ALL(%(known)s)
+        """,
+        {"batch": batch_id, "known": champion.batch_ids if champion else []},
+    ).fetchone()
+    return int(row["rows"]) if row and row["own"] else 0

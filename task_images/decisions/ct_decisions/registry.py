@@ -1,0 +1,96 @@
+"""The registered model in MLflow: which version is the champion, and a version as something that predicts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ct_contract import BadDataError, TryLaterError
+
+MODEL_VARIABLE = "CT_MODEL_NAME"
+DEFAULT_NAME = "house-prices"
+
+PRODUCTION = "production"
+CHALLENGER = "challenger"
+PREVIOUS = "previous"
+
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+def model_name() -> str:
+    """The registered model's name."""
+    return os.environ.get(MODEL_VARIABLE) or DEFAULT_NAME
+
+
+@dataclass(frozen=True)
+class Version:
+    """A registered version: its number as text, its MLflow run, its tags."""
+
+    number: str
+    run_id: str
+    tags: Mapping[str, str]
+
+    @property
+    def batch_ids(self) -> list[int]:
+        """The batches that it was trained on."""
+        return [int(batch) for batch in self.tags.get("ct.batch_ids", "").split(",") if batch]
+
+
+class Registry:
+    """One registered model. Every method raises TryLaterError if MLflow is away."""
+
+    def __init__(self, name: str | None = None) -> None:
+        from mlflow import MlflowClient
+
+        self.name = name or model_name()
+        self.client = MlflowClient()
+
+    def by_alias(self, alias: str) -> Version | None:
+        """The version that an alias points to, or None."""
+        return self._version(lambda: self.client.get_model_version_by_alias(self.name, alias))
+
+    def by_number(self, number: str) -> Version | None:
+        """A version by its number, or None."""
+        return self._version(lambda: self.client.get_model_version(self.name, number))
+
+    def require(self, number: str) -> Version:
+        """The same, or BadDataError."""
+        found = self.by_number(number)
+        if found is None:
+            raise BadDataError("UNKNOWN_VERSION", f"MLflow holds no version {number} of {self.name}. Nothing was changed.")
+        return found
+
+    @staticmethod
+    def _version(ask: Any) -> Version | None:
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = ask()
+        except MlflowException as error:
+            if error.error_code in _ABSENT:
+                return None
+            raise unavailable(error) from error
+        return Version(str(found.version), str(found.run_id or ""), dict(found.tags))
+
+    def load(self, version: Version) -> Any:
+        """The version as an MLflow pyfunc model. Raises BadDataError if its files are there and do not load."""
+        import mlflow.pyfunc
+        from mlflow.exceptions import MlflowException
+
+        try:
+            return mlflow.pyfunc.load_model(f"models:/{self.name}/{version.number}")
+        except MlflowException as error:
+            raise unavailable(error) from error
+        except Exception as error:
+            raise BadDataError(
+                "MODEL_DOES_NOT_LOAD",
+                f"version {version.number} of {self.name} does not load: {type(error).__name__}: {error}. "
+                "Nothing was decided and no alias was moved: repair its files or move the alias to another version.",
+            ) from error
+
+
+def unavailable(error: Exception) -> TryLaterError:
+    """MLflow did not answer as it should; a retry may help."""
+    return TryLaterError("MLFLOW_UNAVAILABLE", f"MLflow did not answer: {error}. Nothing was changed.")

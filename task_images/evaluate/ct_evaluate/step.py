@@ -1,0 +1,141 @@
+"""Evaluate a challenger: score it and the champion now on the same hold-out, judge every gate, record the decision."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from ct_contract import BadDataError, TaskInput, TaskResult
+from ct_decisions.policy import load_policy
+from ct_decisions.promotion import decide
+from ct_decisions.reasons import render
+from ct_decisions.registry import PRODUCTION, Registry, Version, unavailable
+from ct_store.connection import Connection, connect
+from ct_store.ledger import find_decision, record_decision, record_event
+from house_prices.frames import read_listings
+
+from ct_evaluate.comparison import HOLD_OUT, Contestants, compare
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(payload: TaskInput) -> TaskResult:
+    """Record the run's promotion decision, or find it recorded.
+
+    Raises BadDataError if the version is unknown or a model does not load, TryLaterError if MLflow or PostgreSQL is away.
+    """
+    batch_id: int = payload.require("batch_id", int)
+    number: str = payload.require("model_version", str)
+    registry = Registry()
+    challenger = registry.require(number)
+    with connect("evaluate") as connection:
+        decision = _find(connection, payload)
+        if decision is None:
+            _decide(connection, payload, batch_id, registry, challenger)
+            connection.commit()
+            decision = _find(connection, payload)
+        else:
+            log.info("this run has decided before; nothing is scored again")
+    if decision is None:
+        raise RuntimeError("the decision was recorded and is not there")
+    if decision["challenger_version"] != number:
+        raise BadDataError(
+            "OTHER_CHALLENGER",
+            f"this run has decided about version {decision['challenger_version']}, not about version {number}",
+        )
+    _publish(registry, challenger, decision)
+    return TaskResult(
+        task=payload.task,
+        run_id=payload.run_id,
+        code=decision["code"],
+        reason=render(decision, "en"),
+        summary={
+            "batch_id": batch_id,
+            "decision": decision["outcome"],
+            "decision_id": str(decision["decision_id"]),
+            "champion_version": decision["champion_version"],
+            "challenger_version": number,
+            "reason_es": render(decision, "es"),
+        },
+    )
+
+
+def _find(connection: Connection, payload: TaskInput) -> dict[str, Any] | None:
+    return find_decision(connection, dag_id=payload.dag_id, run_id=payload.run_id, kind="promotion")
+
+
+def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry: Registry, challenger: Version) -> None:
+    policy = load_policy()
+    champion = registry.by_alias(PRODUCTION)
+    if champion is not None and champion.number == challenger.number:
+        raise BadDataError(
+            "ALREADY_CHAMPION", f"version {challenger.number} is in production already, without a decision of this run"
+        )
+    batches = connection.execute("SELECT batch_id FROM clean.batches WHERE batch_id <= %s", (batch_id,)).fetchall()
+    known = [int(row["batch_id"]) for row in batches]
+    contestants = Contestants(
+        challenger=challenger,
+        challenger_model=registry.load(challenger),
+        champion=champion,
+        champion_model=registry.load(champion) if champion else None,
+    )
+    comparison = compare(
+        contestants,
+        holdout=read_listings(connection, splits=["test"], batch_ids=known),
+        train=read_listings(connection, splits=["train"], batch_ids=challenger.batch_ids),
+        new_batches=[batch for batch in known if champion is None or batch not in champion.batch_ids],
+        policy=policy,
+    )
+    retrain_code = challenger.tags.get("ct.retrain_reason", "")
+    verdict = decide(
+        policy.promotion, comparison.gates, champion_version=champion.number if champion else None, retrain_code=retrain_code
+    )
+    for gate in comparison.gates:
+        log.info("%s: %s (limit %s): %s", gate.name, gate.value, gate.threshold, gate.verdict)
+    number = connection.execute("SELECT batch_number FROM raw.batches WHERE batch_id = %s", (batch_id,)).fetchone()
+    decision_id = record_decision(
+        connection,
+        dag_id=payload.dag_id,
+        run_id=payload.run_id,
+        kind="promotion",
+        outcome=verdict.outcome,
+        code=verdict.code,
+        batch_id=batch_id,
+        policy=policy.identity,
+        champion_version=champion.number if champion else None,
+        challenger_version=challenger.number,
+        facts={**verdict.facts, "batch_number": number["batch_number"] if number else None},
+        gates=[gate.as_row() for gate in comparison.gates],
+        evaluations=comparison.evaluations,
+    )
+    record_event(
+        connection,
+        dag_id=payload.dag_id,
+        run_id=payload.run_id,
+        model_name=registry.name,
+        model_version=challenger.number,
+        event="promotion_decided",
+        decision_id=decision_id,
+        details={"outcome": verdict.outcome, "code": verdict.code},
+    )
+
+
+def _publish(registry: Registry, challenger: Version, decision: Mapping[str, Any]) -> None:
+    """The evidence as a file, and both models' metrics, in the challenger's MLflow run. Repeating it changes nothing."""
+    from mlflow.entities import Metric
+    from mlflow.exceptions import MlflowException
+
+    metrics = [
+        Metric(f"{line['role']}_{name}", value, 0, 0)
+        for line in decision["evaluations"]
+        if line["dataset"] == HOLD_OUT
+        for name, value in line["metrics"].items()
+    ]
+    evidence = json.dumps(decision, default=str, indent=1)
+    try:
+        registry.client.log_text(challenger.run_id, evidence, "decision/promotion.json")
+        registry.client.log_batch(challenger.run_id, metrics=metrics)
+    except MlflowException as error:
+        raise unavailable(error) from error

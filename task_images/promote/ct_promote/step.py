@@ -1,0 +1,176 @@
+"""Promote or reject a challenger as it was decided. Killed anywhere and run again, it ends in the same state.
+
+The ledger is written first, then MLflow, then the ledger again: what has happened is always known, and nothing is
+derived from a state that an earlier try has already changed.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from ct_contract import BadDataError, TaskInput, TaskResult
+from ct_decisions.reasons import render
+from ct_decisions.registry import CHALLENGER, PREVIOUS, PRODUCTION, Registry, Version, unavailable
+from ct_store.connection import Connection, connect
+from ct_store.ledger import record_event, with_evidence
+
+log = logging.getLogger(__name__)
+
+OUTCOMES = {"promote": "promote", "reject": "reject"}
+
+
+def promote(payload: TaskInput) -> TaskResult:
+    """Carry out a decision. ``action`` must be what was decided.
+
+    Raises BadDataError if the decision is unknown, says otherwise, is about another version, or if production has moved
+    on since; TryLaterError if MLflow or PostgreSQL is away.
+    """
+    from mlflow.exceptions import MlflowException
+
+    action: str = payload.require("action", str)
+    number: str = payload.require("model_version", str)
+    registry = Registry()
+    try:
+        with connect("promote") as connection:
+            decision = _decision(connection, payload.require("decision_id", str), action, number)
+            version = registry.require(number)
+            carry_out = _promote if action == "promote" else _reject
+            previous = carry_out(connection, payload, registry, version, decision)
+    except MlflowException as error:
+        raise unavailable(error) from error
+    return TaskResult(
+        task=payload.task,
+        run_id=payload.run_id,
+        code="PROMOTED" if action == "promote" else "REJECTED",
+        reason=render(decision, "en"),
+        summary={"model_version": number, "previous_version": previous, "reason_es": render(decision, "es")},
+    )
+
+
+def _decision(connection: Connection, decision_id: str, action: str, number: str) -> dict[str, Any]:
+    try:
+        key = UUID(decision_id)
+    except ValueError:
+        key = None
+    row = connection.execute("SELECT * FROM audit.decisions WHERE decision_id = %s AND kind = 'promotion'", (key,)).fetchone()
+    if row is None:
+        raise BadDataError(
+            "UNKNOWN_DECISION", f"there is no promotion decision {decision_id!r}: run evaluate. Nothing was changed."
+        )
+    if row["outcome"] != OUTCOMES.get(action) or row["challenger_version"] != number:
+        raise BadDataError(
+            "NOT_DECIDED",
+            f"decision {decision_id} is to {row['outcome']} version {row['challenger_version']}, "
+            f"not to {action} version {number}. Nothing was changed.",
+        )
+    return with_evidence(connection, row)
+
+
+def _promote(
+    connection: Connection, payload: TaskInput, registry: Registry, version: Version, decision: Mapping[str, Any]
+) -> str | None:
+    """Move the aliases. The champion that is replaced is the decision's, never what the alias shows on a second try."""
+    replaced: str | None = decision["champion_version"]
+    now = registry.by_alias(PRODUCTION)
+    if now is not None and now.number not in (version.number, replaced):
+        raise BadDataError(
+            "PRODUCTION_MOVED",
+            f"version {now.number} is in production; version {version.number} was compared with version {replaced}. "
+            "Nothing was changed: the next batch compares again.",
+        )
+    client, name = registry.client, registry.name
+    if replaced is not None:
+        client.set_registered_model_alias(name, PREVIOUS, replaced)
+        client.set_model_version_tag(name, replaced, "stage", PREVIOUS)
+    client.set_registered_model_alias(name, PRODUCTION, version.number)
+    _tag(registry, version, decision, stage=PRODUCTION)
+    _drop_challenger(registry, version)
+    if replaced is not None:
+        _event(connection, payload, registry, number=replaced, event="demoted", decision=decision)
+    _event(
+        connection,
+        payload,
+        registry,
+        number=version.number,
+        event="promoted",
+        decision=decision,
+        details={"previous": replaced},
+    )
+    log.info("alias production: version %s, previous: version %s", version.number, replaced)
+    return replaced
+
+
+def _reject(
+    connection: Connection, payload: TaskInput, registry: Registry, version: Version, decision: Mapping[str, Any]
+) -> str | None:
+    """Leave production alone; the version stays registered and says why it lost."""
+    _tag(registry, version, decision, stage="rejected")
+    _drop_challenger(registry, version)
+    _event(connection, payload, registry, number=version.number, event="rejected", decision=decision)
+    champion: str | None = decision["champion_version"]
+    return champion
+
+
+def _drop_challenger(registry: Registry, version: Version) -> None:
+    challenger = registry.by_alias(CHALLENGER)
+    if challenger is not None and challenger.number == version.number:
+        registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
+
+
+def _tag(registry: Registry, version: Version, decision: Mapping[str, Any], stage: str) -> None:
+    """The decision on the version itself: tags for programs, a description for people."""
+    english, spanish = render(decision, "en"), render(decision, "es")
+    superiority: Mapping[str, Any] = next((gate for gate in decision["gates"] if gate["name"] == "superiority"), {})
+    gates = [{key: gate[key] for key in ("name", "verdict", "value", "threshold")} for gate in decision["gates"]]
+    digests = {line["dataset_digest"] for line in decision["evaluations"] if line["dataset"] == "hold-out"}
+    tags = {
+        "stage": stage,
+        "ct.decision": decision["outcome"],
+        "ct.decision_id": str(decision["decision_id"]),
+        "ct.reason_code": decision["code"],
+        "ct.reason_text": english,
+        "ct.reason_text_es": spanish,
+        "ct.compared_to": decision["champion_version"] or "none",
+        "ct.delta_mae": _number(superiority.get("value")),
+        "ct.delta_mae_ci": f"{_number(superiority.get('ci_low'))} {_number(superiority.get('ci_high'))}",
+        "ct.eval_digest": " ".join(sorted(digests)),
+        "ct.gates": json.dumps(gates),
+        "ct.policy_version": f"{decision['policy_name']} {decision['policy_version']}",
+        "ct.decided_at": decision["decided_at"].isoformat(),
+    }
+    for key, value in tags.items():
+        registry.client.set_model_version_tag(registry.name, version.number, key, value)
+    trained = version.tags.get("ct.retrain_text", "")
+    registry.client.update_model_version(
+        registry.name, version.number, description="\n\n".join(filter(None, (trained, english, spanish)))
+    )
+
+
+def _number(value: float | None) -> str:
+    return "none" if value is None else f"{value:.6g}"
+
+
+def _event(
+    connection: Connection,
+    payload: TaskInput,
+    registry: Registry,
+    *,
+    number: str,
+    event: str,
+    decision: Mapping[str, Any],
+    details: Mapping[str, Any] | None = None,
+) -> None:
+    record_event(
+        connection,
+        dag_id=payload.dag_id,
+        run_id=payload.run_id,
+        model_name=registry.name,
+        model_version=number,
+        event=event,
+        decision_id=decision["decision_id"],
+        details=details,
+    )
