@@ -176,6 +176,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
             "trigger_log_server_port": settings.ports["airflow_trigger_logs"],
             "colored_console_log": False,
         },
+        # The first calls of tasks meet an API server that is still warming up.
+        "workers": {"execution_api_timeout": 60},
         "usage_data_collection": {"enabled": False},
         "continuous_training": {
             "runner": "process",
@@ -200,7 +202,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
 
 def _airflow(settings: Settings) -> list[Program]:
     env = airflow_environment(settings)
-    health = {"api-server": f"{settings.url('airflow')}/api/v2/version"}
+    health = {"api-server": f"{settings.url('airflow')}/execution/health"}
     return [
         Program(
             name=f"airflow-{component}",
@@ -236,13 +238,11 @@ def _serving(settings: Settings) -> Program:
 
 
 def _dashboard(settings: Settings) -> Program:
-    port = str(settings.ports["dashboard"])
     return Program(
         name="dashboard",
         command=[
-            executable("dashboard", "streamlit"), "run", str(ROOT / "dashboard" / "ct_dashboard" / "app.py"),
-            "--server.address", "127.0.0.1", "--server.port", port, "--server.headless", "true",
-            "--browser.gatherUsageStats", "false", "--server.fileWatcherType", "none",
+            executable("dashboard", "python"), "-m", "ct_dashboard", "--host", "127.0.0.1",
+            "--port", str(settings.ports["dashboard"]),
         ],
         directory=settings.state,
         env=base_environment("dashboard")

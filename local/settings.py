@@ -22,6 +22,9 @@ SECRETS = (
 )  # fmt: skip
 """Everything that has a password or a key of its own."""
 
+SIGNING_KEYS = ("airflow_jwt", "airflow_api")
+"""Keys that HMAC-SHA512 uses, which wants 64 bytes."""
+
 
 class SettingsError(RuntimeError):
     """The options do not fit each other or the state directory; the message says which and what to do."""
@@ -98,7 +101,7 @@ class Settings:
         if kept is not None and kept.stream != stream:
             raise SettingsError(_other_stream(state, kept.stream, stream))
         base = kept or cls(state=state, stream=stream)
-        known = {name: secrets.token_urlsafe(18) for name in SECRETS}
+        known = {name: secrets.token_urlsafe(48 if name in SIGNING_KEYS else 18) for name in SECRETS}
         known["airflow_fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         return replace(base, policy=policy, ports=ports.choose(base.ports), secrets=known | dict(base.secrets))
 
