@@ -69,7 +69,7 @@ class Collector:
             raise self._end_of_data(error) from error
         if received.is_stored:
             return None
-        if received.sha256 is None:
+        if not received.is_known:
             detail = (
                 f"the source sent batch {received.number} of {self.stream.name}, but batch {state.expected} is not stored yet"
             )
@@ -98,7 +98,7 @@ class Collector:
                     self.journal.end(error.request_id, "failed", status=error.status, detail=detail)
                     raise self._shrunk(number, expected) from error
                 raise self._end_of_data(error) from error
-            if received.number != number:
+            if received.number != number or not (received.is_stored or received.is_known):
                 detail = f"after a restart the source sent batch {received.number} where batch {number} was due"
                 self.journal.end(received.request_id, "gap", status=httpx.codes.OK, number=received.number, detail=detail)
                 raise BadDataError(

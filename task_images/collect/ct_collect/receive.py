@@ -28,12 +28,16 @@ _MOST_NUMBER = 2**31 - 1
 
 @dataclass(frozen=True, kw_only=True)
 class Received:
-    """A batch that the source sent. ``sha256`` is None if the body was left unread, because nothing can be done with it."""
+    """A batch that the source sent: stored now, known from before, or neither, because others are missing before it.
+
+    ``sha256`` is of the whole body if the batch is stored or known.
+    """
 
     request_id: int
     number: int
     is_stored: bool
-    sha256: str | None
+    is_known: bool
+    sha256: str
 
 
 def receive(client: httpx.Client, stream: Stream, journal: Journal, *, expected: int, outcome: str) -> Received:
@@ -69,7 +73,7 @@ def _read(body: Body, stream: Stream, journal: Journal, *, request_id: int, expe
             is_known = journal.batch(number) is not None
             if is_known:
                 reader.skip()
-            return Received(request_id=request_id, number=number, is_stored=False, sha256=body.sha256 if is_known else None)
+            return Received(request_id=request_id, number=number, is_stored=False, is_known=is_known, sha256=body.sha256)
         return _store(reader, body, stream, journal, request_id=request_id, expected=expected, outcome=outcome)
     except InvalidAnswerError as error:
         if error.ended_early and not body.has_end:
@@ -109,7 +113,9 @@ def _store(
              Jsonb(storable(reader.envelope)), Jsonb(packer.schema_seen()), request_id),
         )  # fmt: skip
         journal.end(request_id, outcome, status=httpx.codes.OK, number=number)
-    return Received(request_id=request_id, number=number, is_stored=number == expected, sha256=body.sha256)
+    is_stored = number == expected
+    is_known = not is_stored and journal.batch(number) is not None
+    return Received(request_id=request_id, number=number, is_stored=is_stored, is_known=is_known, sha256=body.sha256)
 
 
 def _batch_number(envelope: dict[str, Any]) -> int:
