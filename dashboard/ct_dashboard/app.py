@@ -5,12 +5,13 @@ from __future__ import annotations
 import streamlit as st
 
 from ct_dashboard import session
-from ct_dashboard.text import DEFAULT_LANGUAGE, LANGUAGES
+from ct_dashboard.text import LANGUAGES
 from ct_dashboard.views import estimate, history
 
 
 def main() -> None:
     """Choose language and page, and draw the page."""
+    session.choose_language()
     text = session.text()
     st.set_page_config(page_title=text("app.title"), page_icon=":material/home_work:", layout="wide")
     page = st.navigation(
@@ -24,12 +25,10 @@ def main() -> None:
         st.segmented_control(
             text("app.language"),
             list(LANGUAGES),
-            default=DEFAULT_LANGUAGE,
             required=True,
             format_func=LANGUAGES.__getitem__,
             key=session.LANGUAGE_KEY,
             label_visibility="collapsed",
-            bind="query-params",
         )
     page.run()
 

@@ -27,7 +27,8 @@ def interval_chart(estimate: Estimate, text: Text) -> go.Figure:
     figure.add_trace(
         go.Scatter(
             x=[estimate.low, estimate.price, estimate.high],
-            y=[0, 0, 0],
+            # The ends' labels stand below the bar, the price's above it.
+            y=[-0.4, 0, -0.4],
             mode="markers+text",
             text=[text.money(value) for value in (estimate.low, estimate.price, estimate.high)],
             textposition=["bottom center", "top center", "bottom center"],

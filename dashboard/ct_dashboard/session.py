@@ -17,8 +17,20 @@ def settings() -> Settings:
     return Settings.from_environment()
 
 
+def choose_language() -> None:
+    """At the first look take the language from the address (``?lang=es``), else from the browser, else English.
+
+    Not Streamlit's own binding to the address: that would write the label, and the page is drawn before it is read.
+    """
+    if st.session_state.get(LANGUAGE_KEY) not in LANGUAGES:
+        wishes = (st.query_params.get(LANGUAGE_KEY), (st.context.locale or "")[:2])
+        st.session_state[LANGUAGE_KEY] = next((wish for wish in wishes if wish in LANGUAGES), DEFAULT_LANGUAGE)
+    if st.query_params.get(LANGUAGE_KEY) != st.session_state[LANGUAGE_KEY]:
+        st.query_params[LANGUAGE_KEY] = st.session_state[LANGUAGE_KEY]
+
+
 def text() -> Text:
-    """The language that the person has chosen; it is also in the address as ``?lang=``."""
+    """The language that the person has chosen."""
     chosen = st.session_state.get(LANGUAGE_KEY)
     return Text(chosen if isinstance(chosen, str) and chosen in LANGUAGES else DEFAULT_LANGUAGE)
 

@@ -93,6 +93,15 @@ def test_estimate_in_spanish_keeps_the_answer_when_the_language_changes(monkeypa
     assert "¿Cuánto vale esta vivienda?" in shown
     assert "Precio estimado: US$ 360.000" in shown
     assert "Falta el dato Estado" in shown
+    assert app.query_params["lang"] == "es"
+
+
+def test_the_address_chooses_the_language(monkeypatch, dashboard_url):
+    app = open_app(monkeypatch, dashboard_url, NO_API, language="es")
+    assert not app.exception
+    assert "¿Cuánto vale esta vivienda?" in words(app)
+    assert app.segmented_control(key="lang").value == "es"
+    assert "What is this home worth?" in words(open_app(monkeypatch, dashboard_url, NO_API, language="xx"))
 
 
 def test_estimate_says_that_the_api_is_down(monkeypatch, pipeline, dashboard_url):
