@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from house_prices import cleaning
-
-_NUMBER = r"'^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?\s*$'"
+from house_prices.cleaning import number_as_read as _number
 
 KEPT = (
     "brokered_by", "status", "price", "bed", "bath", "acre_lot", "street", "city", "state", "zip_code", "house_size",
     "prev_sold_date",
 )  # fmt: skip
 """The columns of CLEAN that describe the home."""
-
-
-def _number(name: str) -> str:
-    """The column's number, also where it arrived as text."""
-    text = f"(r.other->>'{name}')"
-    return (
-        f"coalesce(r.{name}, CASE WHEN jsonb_typeof(r.other->'{name}') = 'string' AND {text} ~ {_NUMBER} "
-        f"THEN {text}::double precision END)"
-    )
 
 
 def _whole(name: str, limit: str) -> str:

@@ -19,6 +19,18 @@ class Rule:
     found: str
 
 
+_NUMBER = r"'^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?\s*$'"
+
+
+def number_as_read(name: str) -> str:
+    """SQL for a number column of ``raw.listings AS r``: the number, also where it arrived as text."""
+    text = f"(r.other->>'{name}')"
+    return (
+        f"coalesce(r.{name}, CASE WHEN jsonb_typeof(r.other->'{name}') = 'string' AND {text} ~ {_NUMBER} "
+        f"THEN {text}::double precision END)"
+    )
+
+
 def _absent(column: str) -> str:
     return f"coalesce(other->>'{column}', 'nothing')"
 

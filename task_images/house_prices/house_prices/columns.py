@@ -11,7 +11,7 @@ class Column:
     """One delivered column. ``kind`` is its JSON type; without a ``required`` column no batch can be used."""
 
     name: str
-    kind: Literal["number", "text"]
+    kind: Literal["number", "string"]
     role: Literal["target", "numeric", "category", "key", "date"]
     required: bool
     unit: str = ""
@@ -19,17 +19,17 @@ class Column:
 
 COLUMNS: tuple[Column, ...] = (
     Column(name="brokered_by", kind="number", role="category", required=False),
-    Column(name="status", kind="text", role="category", required=True),
+    Column(name="status", kind="string", role="category", required=True),
     Column(name="price", kind="number", role="target", required=True, unit="dollars"),
     Column(name="bed", kind="number", role="numeric", required=False),
     Column(name="bath", kind="number", role="numeric", required=False),
     Column(name="acre_lot", kind="number", role="numeric", required=False, unit="acres"),
     Column(name="street", kind="number", role="key", required=True),
-    Column(name="city", kind="text", role="category", required=False),
-    Column(name="state", kind="text", role="category", required=True),
+    Column(name="city", kind="string", role="category", required=False),
+    Column(name="state", kind="string", role="category", required=True),
     Column(name="zip_code", kind="number", role="category", required=True),
     Column(name="house_size", kind="number", role="numeric", required=False, unit="square feet"),
-    Column(name="prev_sold_date", kind="text", role="date", required=False),
+    Column(name="prev_sold_date", kind="string", role="date", required=False),
 )
 
 NAMES: tuple[str, ...] = tuple(column.name for column in COLUMNS)

@@ -14,8 +14,9 @@ import numpy as np
 from house_prices.model import Floats
 
 LEVEL = 0.90
-MOST_RANGES = 8
-FEWEST_ROWS = 60
+MOST_RANGES = 10
+FEWEST_ROWS = 40
+"""Of a range; the quantile of 40 residuals is their fourth largest."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class IntervalTable:
 def fit_intervals(predicted: Floats, actual: Floats, level: float = LEVEL) -> IntervalTable:
     """The table from predicted and actual log prices of calibration rows, each of shape (n,).
 
-    A range has at least 60 rows, so small calibration sets have fewer ranges. Raises ValueError without rows.
+    A range has about 40 rows or more, so small calibration sets have fewer ranges. Raises ValueError without rows.
     """
     if len(predicted) == 0:
         raise ValueError("intervals need at least one calibration row")

@@ -80,7 +80,7 @@ def text(frame: pd.DataFrame, name: str) -> pd.Series[str]:
 def location_keys(frame: pd.DataFrame) -> dict[str, npt.NDArray[np.object_]]:
     """The key of each level and of the broker, shape (n,); the empty text where it is not known."""
     zip_code = text(frame, "zip_code").str.replace(r"\.0$", "", regex=True)
-    known = zip_code.str.fullmatch(r"\d{1,5}").fillna(value=False)
+    known = zip_code.str.fullmatch(r"[0-9]{1,5}").fillna(value=False)
     zip_code = zip_code.where(known, "").where(~known, zip_code.str.zfill(5))
     state, city = text(frame, "state"), text(frame, "city")
     broker = numeric(frame, "brokered_by")
@@ -89,7 +89,7 @@ def location_keys(frame: pd.DataFrame) -> dict[str, npt.NDArray[np.object_]]:
         "zip3": zip_code.str[:3].to_numpy(dtype=object),
         "city": (city + "|" + state).where(city != "", "").to_numpy(dtype=object),
         "zip5": zip_code.to_numpy(dtype=object),
-        "broker": np.array(["" if np.isnan(value) else str(int(value)) for value in broker], dtype=object),
+        "broker": np.array([str(int(value)) if np.isfinite(value) else "" for value in broker], dtype=object),
     }
 
 
@@ -183,6 +183,8 @@ class HousePriceModel:
 
     def predict_log(self, features: pd.DataFrame) -> Floats:
         """Log prices from features, shape (n,)."""
+        if len(features) == 0:
+            return np.empty(0)
         return np.asarray(self._trees.predict(features.to_numpy()), dtype=np.float64)
 
     def half_width(self, log_price: Floats) -> Floats:
@@ -203,19 +205,26 @@ class HousePriceModel:
         explained because the package shap is not installed.
         """
         values, base = self.shap_values(self.features(frame))
-        explained = {name: np.zeros(len(frame)) for name in EXPLAINED}
+        return self.by_column(values, base, frame.index)
+
+    @staticmethod
+    def by_column(values: Floats, base: float, index: pd.Index) -> pd.DataFrame:
+        """SHAP values (n, len(FEATURES)) added up to the user's columns, with ``base``; see `contributions`."""
+        explained = {name: np.zeros(len(index)) for name in EXPLAINED}
         for position, feature in enumerate(FEATURES):
             for source in SOURCES[feature]:
                 explained[source] = explained[source] + values[:, position] / len(SOURCES[feature])
-        return pd.DataFrame({**explained, "base": np.full(len(frame), base)}, index=frame.index)
+        return pd.DataFrame({**explained, "base": np.full(len(index), base)}, index=index)
 
     def shap_values(self, features: pd.DataFrame) -> tuple[Floats, float]:
         """SHAP values of features, shape (n, len(FEATURES)), and the base value, in log units."""
+        if len(features) == 0:
+            return np.empty((0, len(FEATURES))), 0.0
         if self.learner == "catboost":
             import catboost
 
             values = self._trees.get_feature_importance(catboost.Pool(features.to_numpy()), type="ShapValues")
-            return values[:, :-1], float(values[0, -1]) if len(values) else 0.0
+            return values[:, :-1], float(values[0, -1])
         try:
             import shap
         except ImportError as error:

@@ -9,11 +9,11 @@ from typing import Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from house_prices.model import FEATURES, HousePriceModel
+from house_prices.model import FEATURES, Floats, HousePriceModel
 
 mpl.use("Agg")
 
-SHAP_ROWS = 1000
+SHAP_ROWS = 400
 
 
 def write_report(model: HousePriceModel, rows: pd.DataFrame, directory: Path, seed: int) -> dict[str, float]:
@@ -26,9 +26,13 @@ def write_report(model: HousePriceModel, rows: pd.DataFrame, directory: Path, se
     sample = rows.sample(min(SHAP_ROWS, len(rows)), random_state=seed) if len(rows) else rows
     reliance: dict[str, float] = {}
     if len(sample):
-        _draw_shap(model, sample, directory)
-        size = model.contributions(sample).drop(columns="base").abs().mean()
-        reliance = {str(name): float(value) for name, value in (size / size.sum()).sort_values(ascending=False).items()}
+        features = model.features(sample)
+        values, base = model.shap_values(features)
+        _draw_shap(features, values, base, directory)
+        size = model.by_column(values, base, sample.index).drop(columns="base").abs().mean()
+        reliance = {
+            str(name): float(value) for name, value in (size / max(size.sum(), 1e-12)).sort_values(ascending=False).items()
+        }
         predicted = model.predict(rows)
         _draw_errors(rows["price"].to_numpy(), predicted, directory)
         (directory / "coverage.json").write_text(json.dumps(coverage_by_range(rows["price"].to_numpy(), predicted)))
@@ -52,14 +56,12 @@ def coverage_by_range(price: Any, predicted: pd.DataFrame) -> list[dict[str, flo
     return table
 
 
-def _draw_shap(model: HousePriceModel, sample: pd.DataFrame, directory: Path) -> None:
+def _draw_shap(features: pd.DataFrame, values: Floats, base: float, directory: Path) -> None:
     import shap
     from matplotlib import pyplot
 
-    features = model.features(sample)
-    values, base = model.shap_values(features)
     explanation = shap.Explanation(
-        values=values, base_values=np.full(len(sample), base), data=features.to_numpy(), feature_names=list(FEATURES)
+        values=values, base_values=np.full(len(features), base), data=features.to_numpy(), feature_names=list(FEATURES)
     )
     for name, draw in (("shap_beeswarm", shap.plots.beeswarm), ("shap_bar", shap.plots.bar)):
         draw(explanation, max_display=15, show=False)

@@ -162,8 +162,8 @@ def _register(
     tracker.client.log_artifacts(run_id, str(report), "report")
     log.info("the model relies on %s", ", ".join(f"{name} {share:.0%}" for name, share in list(reliance.items())[:4]))
     example = example_of(frame)
-    uri = tracker.log_model(run_id, outcome.directory, example, outcome.chosen.name)
-    version = tracker.register(run_id, uri, tags, tags["ct.retrain_text"])
+    logged = tracker.log_model(run_id, outcome.directory, example, outcome.chosen.name)
+    version = tracker.register(run_id, logged, tags, tags["ct.retrain_text"])
     tracker.finish(run_id)
     return Registered(version, run_id, values, outcome.chosen.name)
 

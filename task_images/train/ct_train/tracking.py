@@ -49,6 +49,14 @@ class Registered:
     learner: str
 
 
+@dataclass(frozen=True)
+class Logged:
+    """A logged model that is not registered yet."""
+
+    uri: str
+    model_id: str
+
+
 class Tracker:
     """The MLflow side of one training, found again by the DAG run that it belongs to."""
 
@@ -85,8 +93,8 @@ class Tracker:
         run_id: str = run.info.run_id
         return run_id
 
-    def log_model(self, run_id: str, directory: Path, example: pd.DataFrame, learner: str) -> str:
-        """Log the model as a standard MLflow model from code; returns its URI."""
+    def log_model(self, run_id: str, directory: Path, example: pd.DataFrame, learner: str) -> Logged:
+        """Log the model as a standard MLflow model from code."""
         libraries = ["mlflow-skinny", "numpy", "pandas", "scipy"]
         libraries += ["catboost"] if learner == "catboost" else ["scikit-learn", "skops"]
         with mlflow.start_run(run_id=run_id):
@@ -98,10 +106,9 @@ class Tracker:
                 input_example=example,
                 pip_requirements=[f"{library}=={version(library)}" for library in libraries],
             )
-        uri: str = logged.model_uri
-        return uri
+        return Logged(str(logged.model_uri), str(logged.model_id))
 
-    def register(self, run_id: str, uri: str, tags: Mapping[str, str], description: str) -> str:
+    def register(self, run_id: str, logged: Logged, tags: Mapping[str, str], description: str) -> str:
         """Register the logged model as a version of its own; returns the version."""
         try:
             self.client.create_registered_model(self.name)
@@ -109,7 +116,12 @@ class Tracker:
             if error.error_code != "RESOURCE_ALREADY_EXISTS":
                 raise
         created = self.client.create_model_version(
-            self.name, uri, run_id, tags={**self.identity, **tags}, description=description
+            self.name,
+            logged.uri,
+            run_id,
+            tags={**self.identity, **tags},
+            description=description,
+            model_id=logged.model_id,
         )
         return str(created.version)
 

@@ -1,1 +1,1 @@
-"""TODO-validate"""
+"""Judge one batch of RAW by the expectations of the data set, inside PostgreSQL."""

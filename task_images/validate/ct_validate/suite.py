@@ -1,0 +1,93 @@
+"""Run the suite with Great Expectations inside PostgreSQL: the rows never leave the database."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable
+from typing import Any
+
+from house_prices.cleaning import number_as_read
+from house_prices.columns import COLUMNS
+from house_prices.expectations import SUITE, SUITE_NAME, Expected
+
+EXAMPLES = 5
+
+
+def rows_query(batch_id: int) -> str:
+    """The rows of one batch, numbers read as cleaning will read them."""
+    columns = ", ".join(
+        f"{number_as_read(column.name)} AS {column.name}" if column.kind == "number" else f"r.{column.name}"
+        for column in COLUMNS
+    )
+    return f"SELECT r.row_number, {columns} FROM raw.listings AS r WHERE r.batch_id = {int(batch_id)}"
+
+
+def run_suite(database_url: str, batch_id: int, suite: Iterable[Expected] = SUITE) -> list[dict[str, Any]]:
+    """One line an expectation, in order: name, column, severity, whether it holds, the share that breaks it, examples.
+
+    ``database_url`` is a libpq URL. An expectation that could not be computed does not hold, and says why.
+    """
+    os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    import great_expectations as gx
+    from great_expectations.expectations.registry import get_expectation_impl
+
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = _no_progress_bars()
+    source = context.data_sources.add_postgres(
+        "raw", connection_string=database_url.replace("postgresql://", "postgresql+psycopg2://", 1)
+    )
+    batch = source.add_query_asset("batch", query=rows_query(batch_id)).add_batch_definition_whole_table("all").get_batch()
+    expected = list(suite)
+    described = gx.ExpectationSuite(name=SUITE_NAME)
+    for position, item in enumerate(expected):
+        kind: Any = get_expectation_impl(item.expectation)
+        own = {"column": item.column} if item.column else {}
+        described.add_expectation(kind(**own, **item.arguments, severity=item.severity, meta={"position": position}))
+    outcome = batch.validate(described, result_format={"result_format": "SUMMARY", "partial_unexpected_count": EXAMPLES})
+    lines: dict[int, dict[str, Any]] = {}
+    for result in outcome.results:
+        position = (result.expectation_config.meta if result.expectation_config else {})["position"]
+        lines[position] = _line(expected[position], result)
+    return [lines[position] for position in sorted(lines)]
+
+
+def _no_progress_bars() -> Any:
+    from great_expectations.data_context.types.base import ProgressBarsConfig
+
+    return ProgressBarsConfig(globally=False, metric_calculations=False)
+
+
+def _line(expected: Expected, result: Any) -> dict[str, Any]:
+    found = result.result or {}
+    line: dict[str, Any] = {
+        "expectation": expected.expectation,
+        "column": expected.column,
+        "severity": expected.severity,
+        "success": bool(result.success),
+        "arguments": expected.arguments,
+    }
+    if found.get("unexpected_percent") is not None:
+        line["share"] = float(found["unexpected_percent"]) / 100
+        line["rows"] = int(found.get("unexpected_count") or 0)
+    if found.get("observed_value") is not None:
+        line["observed"] = found["observed_value"]
+    examples = [example for example in found.get("partial_unexpected_list") or () if example is not None]
+    if examples and not result.success:
+        line["examples"] = [_plain(example) for example in examples]
+    error = next((info for info in _exceptions(result) if info.get("raised_exception")), None)
+    if error is not None:
+        line |= {"success": False, "error": str(error.get("exception_message"))[:500]}
+    return line
+
+
+def _exceptions(result: Any) -> list[dict[str, Any]]:
+    info = result.exception_info or {}
+    return [info] if "raised_exception" in info else [value for value in info.values() if isinstance(value, dict)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {item}" for key, item in value.items())
+    return value if isinstance(value, (str, int, float, bool)) else str(value)
