@@ -21,6 +21,7 @@ def main() -> None:
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
     }
     flags = [part for name, value in options.items() for part in (f"--{name}", value)]
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(entry), *flags])  # noqa: S606
