@@ -1,4 +1,4 @@
-"""A link from a task to its batch in the dashboard's history."""
+"""A link from a task to its run in the dashboard's history."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ HISTORY_PAGE = "history"
 
 
 class HistoryLink(BaseOperatorLink):
-    """The dashboard's history, at the task's batch when it has one."""
+    """The dashboard's history, at the task's run."""
 
     name = "History"
 
@@ -26,6 +26,4 @@ class HistoryLink(BaseOperatorLink):
         base = option("dashboard_url").rstrip("/")
         if not base:
             return ""
-        result = getattr(operator, "result", None)
-        batch = result.summary.get("batch_id") if result else None
-        return f"{base}/{HISTORY_PAGE}" + (f"?{urlencode({'batch': batch})}" if batch is not None else "")
+        return f"{base}/{HISTORY_PAGE}?{urlencode({'run': ti_key.run_id})}"

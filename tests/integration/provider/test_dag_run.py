@@ -29,12 +29,12 @@ DONE = {
     "collect": ("COLLECTED", {"batch_id": 41, "rows": 5}),
     "validate": ("BATCH_ACCEPTED", {"batch_id": 41}),
     "clean": ("CLEANED", {"batch_id": 41, "rows_new": 4}),
-    "assess": ("SKIP_INSUFFICIENT_EVIDENCE", {"batch_id": 41, "decision": "skip", "decision_id": 5}) if STORY == "skip"
-    else ("TRAIN_VOLUME", {"batch_id": 41, "decision": "train", "decision_id": 5}),
+    "assess": ("SKIP_INSUFFICIENT_EVIDENCE", {"batch_id": 41, "decision": "skip", "decision_id": "5e"}) if STORY == "skip"
+    else ("TRAIN_VOLUME", {"batch_id": 41, "decision": "train", "decision_id": "5e"}),
     "train": ("TRAINED", {"batch_id": 41, "model_version": "7"}),
-    "evaluate": ("REJECT_WORSE", {"batch_id": 41, "decision": "reject", "decision_id": 6, "challenger_version": "7"})
+    "evaluate": ("REJECT_WORSE", {"batch_id": 41, "decision": "reject", "decision_id": "6e", "challenger_version": "7"})
     if STORY == "reject"
-    else ("PROMOTE_BETTER", {"batch_id": 41, "decision": "promote", "decision_id": 6, "challenger_version": "7"}),
+    else ("PROMOTE_BETTER", {"batch_id": 41, "decision": "promote", "decision_id": "6e", "challenger_version": "7"}),
 }
 
 
@@ -76,7 +76,10 @@ for task in dag.tasks:
     task.retry_delay = timedelta(0)
 for number, story in enumerate({STORIES!r}):
     os.environ["AIRFLOW__CONTINUOUS_TRAINING__POLICY"] = story
-    conf = {{"force_training": True, "author": "A person", "reason": "A try"}} if story == "promote" else None
+    # Given in full each time, because dag.test() keeps the values of the run before.
+    conf = {{"force_training": False, "author": "", "reason": ""}}
+    if story == "promote":
+        conf = {{"force_training": True, "author": "A person", "reason": "A try"}}
     run = dag.test(logical_date=datetime(2026, 1, 1 + number, tzinfo=timezone.utc), run_conf=conf)
     with create_session() as session:
         events = session.query(AssetModel.name, AssetEvent.extra).join(AssetModel, AssetModel.id == AssetEvent.asset_id)
@@ -185,9 +188,9 @@ def test_every_step_gets_what_the_step_before_gave(airflow):
         "validate": {"batch_id": 41},
         "clean": {"batch_id": 41},
         "assess": {"batch_id": 41, "force": False},
-        "train": {"batch_id": 41, "retrain_decision_id": 5},
+        "train": {"batch_id": 41, "retrain_decision_id": "5e"},
         "evaluate": {"batch_id": 41, "model_version": "7"},
-        "promote": {"batch_id": 41, "action": "reject", "decision_id": 6, "model_version": "7"},
+        "promote": {"batch_id": 41, "action": "reject", "decision_id": "6e", "model_version": "7"},
     }
 
 

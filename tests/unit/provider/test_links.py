@@ -1,5 +1,7 @@
 """Links lead where a browser can go, or nowhere."""
 
+from types import SimpleNamespace
+
 import pytest
 from continuous_training.links.dashboard import HistoryLink
 from continuous_training.links.mlflow import MLflowModelVersionLink, MLflowRunLink
@@ -12,13 +14,18 @@ pytestmark = pytest.mark.unit
 def link(of, **fields):
     operator = TrainOperator(task_id="train")
     operator.result = TaskResult(task="train", run_id="r", code="TRAINED", **fields) if fields else None
-    return of.get_link(operator, ti_key=None)
+    return of.get_link(operator, ti_key=SimpleNamespace(run_id="manual__2026-01-01T00:00:00+00:00"))
 
 
 def test_the_run_is_linked_at_the_public_address(configure):
     configure(mlflow_tracking_uri="http://mlflow:5000", mlflow_public_url="https://mlflow.example.org/")
     address = "http://mlflow:5000/#/experiments/1/runs/abc"
     assert link(MLflowRunLink(), links={"mlflow_run": address}) == "https://mlflow.example.org/#/experiments/1/runs/abc"
+
+
+def test_a_run_without_an_address_is_linked_by_its_id(configure):
+    configure(mlflow_tracking_uri="http://mlflow:5000", mlflow_public_url="https://mlflow.example.org")
+    assert link(MLflowRunLink(), summary={"mlflow_run_id": "abc"}) == "https://mlflow.example.org/#/runs/abc"
 
 
 def test_a_run_elsewhere_keeps_its_address(configure):
@@ -39,13 +46,12 @@ def test_the_version_is_linked(configure, summary, end):
     assert link(MLflowModelVersionLink(), summary=summary) == f"http://mlflow:5000{end}"
 
 
-def test_the_history_is_linked_at_the_batch(configure):
+def test_the_history_is_linked_at_the_run(configure):
     configure(dashboard_url="https://dashboard.example.org/")
-    assert link(HistoryLink(), summary={"batch_id": 3}) == "https://dashboard.example.org/history?batch=3"
-    assert link(HistoryLink()) == "https://dashboard.example.org/history"
+    assert link(HistoryLink()) == "https://dashboard.example.org/history?run=manual__2026-01-01T00%3A00%3A00%2B00%3A00"
 
 
 @pytest.mark.parametrize("of", [MLflowRunLink(), MLflowModelVersionLink(), HistoryLink()])
 def test_without_an_address_there_is_no_link(of):
-    assert link(of, summary={"model_version": "7", "batch_id": 1}) == ""
+    assert link(of, summary={"model_version": "7", "mlflow_run_id": "abc"}) == ""
     assert link(of) == ""

@@ -31,9 +31,9 @@ INPUTS = {
     "validate": {"batch_id": 3},
     "clean": {"batch_id": 3},
     "assess": {"batch_id": 3},
-    "train": {"batch_id": 3, "retrain_decision_id": 4},
+    "train": {"batch_id": 3, "retrain_decision_id": "4e"},
     "evaluate": {"batch_id": 3, "model_version": "7"},
-    "promote": {"batch_id": 3, "action": "promote", "decision_id": 5, "model_version": "7"},
+    "promote": {"batch_id": 3, "action": "promote", "decision_id": "5e", "model_version": "7"},
 }
 
 OTHER_VALUES = {
@@ -140,10 +140,10 @@ def test_the_serialised_dag_does_not_depend_on_the_configuration(configure):
 
 def test_a_step_can_be_mapped():
     with DAG("d", start_date=datetime(2026, 1, 1)) as dag:
-        mapped = TrainOperator.partial(task_id="train", retrain_decision_id=4, runner="process").expand(batch_id=[1, 2])
+        mapped = TrainOperator.partial(task_id="train", retrain_decision_id="4e", runner="process").expand(batch_id=[1, 2])
     DagSerialization.from_dict(DagSerialization.to_dict(dag))
     task = mapped.unmap({"batch_id": 2})
-    assert task.task_input(TaskContext("train").values()).inputs == {"batch_id": 2, "retrain_decision_id": 4}
+    assert task.task_input(TaskContext("train").values()).inputs == {"batch_id": 2, "retrain_decision_id": "4e"}
     assert task.deferrable is True
 
 

@@ -38,7 +38,7 @@ def clean(**arguments):
 
 
 def train(**arguments):
-    given = {"task_id": "train", "batch_id": 3, "retrain_decision_id": 4, "log_events_on_startup": False, "get_logs": False}
+    given = {"task_id": "train", "batch_id": 3, "retrain_decision_id": "4e", "log_events_on_startup": False, "get_logs": False}
     return TrainOperator(**{**given, **arguments})
 
 
