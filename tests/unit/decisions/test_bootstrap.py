@@ -1,0 +1,58 @@
+"""The clustered bootstrap: deterministic, right on average, and honest about clusters."""
+
+import numpy as np
+import pytest
+from ct_decisions.bootstrap import Clusters, mean, median, ratio_of_means, relative_change
+from ct_decisions.policy import BootstrapPolicy
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.unit
+
+POLICY = BootstrapPolicy(resamples=400, confidence=0.95, seed=20)
+
+
+def clustered(generator, clusters=80, rows=25, between=1.0):
+    labels = np.repeat(np.arange(clusters), rows)
+    return labels, generator.normal(0, between, clusters)[labels] + generator.normal(0, 0.3, clusters * rows)
+
+
+def test_the_same_seed_gives_the_same_interval():
+    labels, values = clustered(np.random.default_rng(1))
+    first, second = (mean(values, Clusters(labels), POLICY) for _ in range(2))
+    assert first == second
+
+
+@given(st.lists(st.tuples(st.integers(0, 9), st.floats(0.1, 100)), min_size=2, max_size=60))
+@settings(max_examples=40, deadline=None)
+def test_values_do_not_depend_on_the_bootstrap(rows):
+    labels = np.array([label for label, _ in rows])
+    values = np.array([value for _, value in rows])
+    clusters = Clusters(labels)
+    assert mean(values, clusters, POLICY).value == pytest.approx(values.mean())
+    assert median(values, clusters, POLICY).value == pytest.approx(np.median(values))
+    assert relative_change(2 * values, values, clusters, POLICY).value == pytest.approx(1)
+    assert relative_change(4 * values, values, clusters, POLICY, root=True).value == pytest.approx(1)
+    assert ratio_of_means(values, clusters, values, clusters, POLICY).value == pytest.approx(1)
+
+
+def test_a_pair_that_is_equal_row_by_row_has_no_width():
+    labels, values = clustered(np.random.default_rng(2))
+    errors = np.abs(values) + 0.1
+    change = relative_change(errors, errors, Clusters(labels), POLICY)
+    assert (change.value, change.low, change.high) == (0, 0, 0)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says_and_one_of_rows_does_not():
+    """Zip codes share their errors: a bootstrap of rows would call noise significant."""
+    generator = np.random.default_rng(3)
+    quick = BootstrapPolicy(resamples=200, confidence=0.95, seed=4)
+    by_cluster = by_row = 0
+    for _ in range(120):
+        labels, values = clustered(generator, clusters=60, rows=15)
+        estimate = mean(values, Clusters(labels), quick)
+        naive = mean(values, Clusters(np.arange(len(values))), quick)
+        by_cluster += estimate.low <= 0 <= estimate.high
+        by_row += naive.low <= 0 <= naive.high
+    assert by_cluster / 120 >= 0.87
+    assert by_row / 120 <= 0.70

@@ -1,0 +1,150 @@
+"""The sentences: every code in both languages, with value and limit, and golden ones for those that people read most."""
+
+import re
+
+import pytest
+from ct_decisions.reasons import codes, render
+from ct_decisions.retrain import RULES
+from ct_decisions.texts_en import WORDS as ENGLISH
+from ct_decisions.texts_es import WORDS as SPANISH
+
+pytestmark = pytest.mark.unit
+
+
+def signal(name, value, threshold, verdict="fire", low=None, high=None, **note):
+    return {
+        "name": name, "value": value, "ci_low": low, "ci_high": high, "threshold": threshold, "verdict": verdict, "note": note,
+    }  # fmt: skip
+
+
+SIGNALS = [
+    signal("error_ratio", 1.92, 1.10, low=1.89, high=1.95),
+    signal("log_bias", -0.71, 0.10, low=-0.72, high=-0.70),
+    signal("interval_coverage", 0.72, 0.85, low=0.70, high=0.74),
+    signal("outside_support", 1.0, 0.05),
+    signal("unseen_status", 0.06, 0.05, values=["sold"]),
+    signal("unseen_state", 1.0, 0.05, values=["Massachusetts"]),
+    signal("unseen_zip3", 0.2, 0.10, values=["010", "011", "012", "013"]),
+    signal("volume", 0.71, 0.50),
+]
+GATES = [
+    signal("leakage", 3, 0, "fail"),
+    signal("sound_answers", 7, 0, "fail"),
+    signal("baseline", -0.05, -0.10, "fail", -0.07, -0.03),
+    signal("superiority", -0.0098, -0.01, "fail", -0.019, 0.0004),
+    signal("rmse", 0.05, 0.02, "fail", 0.03, 0.08),
+    signal("relative_error", 0.03, 0.01, "fail", 0.02, 0.04),
+    signal("bias", 0.09, 0.03, "fail", 0.08, 0.10),
+    signal("intervals", 0.80, 0.88, "fail", 0.78, 0.82),
+    signal("new_batch", -0.33, 0, "pass", -0.40, -0.20),
+    signal("rest", 0.001, 0.01, "pass", -0.002, 0.004),
+]
+HEADLINES = {
+    "REJECT_LEAKAGE": "leakage", "REJECT_UNSOUND_ANSWERS": "sound_answers", "REJECT_BELOW_BASELINE": "baseline",
+    "REJECT_NOT_BETTER": "superiority", "REJECT_WORSE": "superiority", "REJECT_RMSE": "rmse",
+    "REJECT_RELATIVE_ERROR": "relative_error", "REJECT_BIAS": "bias", "REJECT_INTERVALS": "intervals",
+}  # fmt: skip
+
+
+def decision(code):
+    promotion = code.startswith(("PROMOTE", "REJECT"))
+    facts = {
+        "batch_number": 4, "new_rows": 41, "required_rows": 100, "champion_rows": 398_701, "stream": "group 9, Tuesday",
+        "author": "Ana", "reason": "new price list", "fired": [s["name"] for s in SIGNALS] if code.startswith("TRAIN") else [],
+        "closest": {"signal": "error_ratio", "reached": 0.8}, "retrain_code": "TRAIN_BIASED",
+    }  # fmt: skip
+    if code == "SKIP_INVALID_BATCH":
+        facts["failed"] = [
+            {"expectation": "expect_column_values_to_not_be_null", "column": "price", "share": 1.0, "examples": ["cheap"]}
+        ]
+    elif promotion:
+        facts["failed"] = [HEADLINES[code]] if code in HEADLINES else []
+    return {
+        "kind": "promotion" if promotion else "retrain", "code": code, "facts": facts, "champion_version": "3",
+        "challenger_version": "4", "outcome": "reject" if code.startswith("REJECT") else "promote" if promotion else "train",
+        "signals": [{**s, "verdict": "ok"} if code.startswith("SKIP") else s for s in SIGNALS], "gates": GATES,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("code", codes())
+def test_every_code_has_a_finished_sentence(code, language):
+    text = render(decision(code), language)
+    assert text.endswith(".")
+    assert text[0].isupper()
+    assert not re.search(r"[{}?]|None|\bnan\b", text), text
+
+
+@pytest.mark.parametrize("code", [c for c in codes() if c.startswith("REJECT")])
+def test_a_rejection_gives_value_and_limit_in_both_languages(code):
+    gate = next(g for g in GATES if g["name"] == HEADLINES[code])
+    for language in ("en", "es"):
+        text = render(decision(code), language)
+        assert re.search(r"\d", text)
+        if gate["ci_low"] is not None:
+            assert ("95% CI" if language == "en" else "IC95") in text
+
+
+def test_both_languages_have_the_same_words():
+    for part in ("codes", "evidence", "limits", "counterfactuals"):
+        assert SPANISH[part].keys() == ENGLISH[part].keys(), part
+    placeholder = re.compile(r"\{\w*\}")
+    for part in ("codes", "evidence", "limits", "counterfactuals"):
+        for key, text in ENGLISH[part].items():
+            assert sorted(placeholder.findall(text)) == sorted(placeholder.findall(SPANISH[part][key])), key
+
+
+def test_every_rule_has_its_sentence_and_counterfactual():
+    for code, names in RULES:
+        assert code in ENGLISH["codes"]
+        for name in names:
+            assert name in ENGLISH["evidence"]
+            assert name in ENGLISH["counterfactuals"]
+
+
+GOLDEN = {
+    ("TRAIN_PERFORMANCE_DEGRADED", "es"): (
+        "Lote 4: se entrenó porque el modelo en producción (la versión 3) se equivoca 1,92 veces lo que en su evaluación "
+        "(IC95 1,89 a 1,95; límite 1,10). Además: estima los precios un 50,8 % por debajo (IC95 −51,3 % a −50,3 %; límite 10 %)"
+    ),
+    ("TRAIN_PERFORMANCE_DEGRADED", "en"): (
+        "Batch 4: trained, because the model in production (version 3) errs 1.92 times as much as in its evaluation "
+        "(95% CI 1.89 to 1.95; limit 1.10). Also: prices 50.8% too low (95% CI −51.3% to −50.3%; limit 10%)"
+    ),
+    ("REJECT_NOT_BETTER", "es"): (
+        "No se promovió la versión 4 porque su mejora sobre la versión 3 en las mismas filas de prueba es demasiado pequeña o no "
+        "está demostrada: reduce el MAE un 0,98 % (IC95 −1,9 % a +0,04 %; se exige al menos un 1 % menos)."
+    ),
+    ("TRAIN_BOOTSTRAP", "es"): "Lote 4: se entrenó porque no había modelo en producción: es la línea base.",
+    ("SKIP_INSUFFICIENT_EVIDENCE", "en"): (
+        "Batch 4: not trained, because it is small: 41 new homes, 100 are needed against the 398,701 rows of the model in "
+        "production. Its rows are kept and count with the next batch."
+    ),
+    ("SKIP_INVALID_BATCH", "en"): (
+        "Batch 4: not trained, because the batch is invalid: price expect_column_values_to_not_be_null (100%): cheap. "
+        "Its rows stay in RAW and nowhere else."
+    ),
+}
+
+
+@pytest.mark.parametrize(("code", "language"), GOLDEN)
+def test_the_sentences_that_people_read_most(code, language):
+    assert render(decision(code), language).startswith(GOLDEN[code, language])
+
+
+def test_a_training_names_what_would_have_prevented_it():
+    text = render(decision("TRAIN_PERFORMANCE_DEGRADED"), "en")
+    assert "No new model would have been trained with an error ratio of at most 1.10, a bias of at most 10%" in text
+
+
+def test_a_skip_names_the_closest_signal_and_its_margin():
+    text = render(decision("SKIP_NO_MATERIAL_CHANGE"), "en")
+    assert "Closest to a training: errs 1.92 times" in text
+    assert "80% of the way to its limit" in text
+
+
+def test_an_unknown_code_or_language_is_an_error():
+    with pytest.raises(ValueError, match="no sentence for the code 'TRAIN_BORED'"):
+        render({"kind": "retrain", "code": "TRAIN_BORED", "facts": {}}, "en")
+    with pytest.raises(ValueError, match="not in 'fr'"):
+        render(decision("TRAIN_BOOTSTRAP"), "fr")
