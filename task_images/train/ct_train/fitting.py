@@ -6,12 +6,13 @@ import json
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from house_prices.encoding import fit_encoder, out_of_fold_features, save_encoder, targets
 from house_prices.intervals import IntervalTable, fit_intervals
-from house_prices.model import FEATURES, HousePriceModel, build_features, load, location_keys, numeric
+from house_prices.model import FEATURES, HousePriceModel, build_features, load, location_keys, numeric, text
 
 from ct_train.learners import LEARNERS, Fitted, TrainingData
 
@@ -61,6 +62,7 @@ def fit(frame: pd.DataFrame, directory: Path, seed: int) -> Outcome:
     chosen = min(candidates, key=lambda candidate: candidate.validation_error)
     chosen.save(directory)
     save_encoder(encoder, str(directory / "encodings.npz"))
+    (directory / "domain.json").write_text(json.dumps(domain(training)), encoding="utf-8")
     description = {"format": 1, "learner": chosen.name, "features": list(FEATURES), "seed": seed}
     open_table = IntervalTable(0.9, [], [0.0], [0])
     _describe(directory, description, open_table)
@@ -70,6 +72,16 @@ def fit(frame: pd.DataFrame, directory: Path, seed: int) -> Outcome:
     intervals = fit_intervals(model.predict_log(model.features(calibration)), np.log(numeric(calibration, "price")))
     _describe(directory, description, intervals)
     return Outcome(directory=directory, model=load(directory), chosen=chosen, candidates=candidates, intervals=intervals)
+
+
+def domain(training: pd.DataFrame) -> dict[str, Any]:
+    """What the model has seen, for warnings about what it has not: known texts, and ranges from p0.1 to p99.9."""
+    texts = {name: text(training, name) for name in ("status", "state", "city", "zip_code")}
+    quantiles = training[["bed", "bath", "acre_lot", "house_size"]].quantile([0.001, 0.999]).dropna(axis="columns")
+    return {
+        "known": {name: sorted(set(values[values != ""])) for name, values in texts.items()},
+        "ranges": {str(name): [float(value) for value in quantiles[name]] for name in quantiles.columns},
+    }
 
 
 def _describe(directory: Path, description: dict[str, object], intervals: IntervalTable) -> None:

@@ -11,7 +11,7 @@ from ct_decisions.texts_es import WORDS as SPANISH
 pytestmark = pytest.mark.unit
 
 
-def signal(name, value, threshold, verdict="fire", low=None, high=None, **note):
+def signal(name, value, threshold, verdict="fire", low=None, high=None, **note):  # noqa: PLR0917
     return {
         "name": name, "value": value, "ci_low": low, "ci_high": high, "threshold": threshold, "verdict": verdict, "note": note,
     }  # fmt: skip
@@ -112,8 +112,8 @@ GOLDEN = {
         "(95% CI 1.89 to 1.95; limit 1.10). Also: prices 50.8% too low (95% CI −51.3% to −50.3%; limit 10%)"
     ),
     ("REJECT_NOT_BETTER", "es"): (
-        "No se promovió la versión 4 porque su mejora sobre la versión 3 en las mismas filas de prueba es demasiado pequeña o no "
-        "está demostrada: reduce el MAE un 0,98 % (IC95 −1,9 % a +0,04 %; se exige al menos un 1 % menos)."
+        "No se promovió la versión 4 porque su mejora sobre la versión 3 en las mismas filas de prueba es demasiado pequeña "
+        "o no está demostrada: reduce el MAE un 0,98 % (IC95 −1,9 % a +0,04 %; se exige al menos un 1 % menos)."
     ),
     ("TRAIN_BOOTSTRAP", "es"): "Lote 4: se entrenó porque no había modelo en producción: es la línea base.",
     ("SKIP_INSUFFICIENT_EVIDENCE", "en"): (

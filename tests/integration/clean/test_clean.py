@@ -1,0 +1,161 @@
+"""Cleaning on a real PostgreSQL, with the rights of the tasks."""
+
+import hashlib
+import importlib.util
+from pathlib import Path
+
+import psycopg
+import pytest
+from ct_clean.step import clean
+from ct_contract import BadDataError, TaskInput
+from ct_store.connection import connect
+from house_prices import cleaning
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+pytestmark = pytest.mark.integration
+
+_spec = importlib.util.spec_from_file_location("batches", Path(__file__).with_name("batches.py"))
+batches = importlib.util.module_from_spec(_spec)
+_spec.loader.exec_module(batches)
+row, homes, add_batch = batches.row, batches.homes, batches.add_batch
+
+
+@pytest.fixture
+def store(database_url, pipeline_url, monkeypatch):
+    monkeypatch.setenv("CT_DATABASE_URL", pipeline_url)
+    with connect("test", database_url) as connection:
+        yield connection
+
+
+def run(batch_id):
+    return clean(TaskInput(task="clean", dag_id="d", run_id="r", inputs={"batch_id": batch_id})).summary
+
+
+def quarantine(connection):
+    rows = connection.execute("SELECT row_number, rule, detail FROM clean.quarantine ORDER BY batch_id, row_number").fetchall()
+    connection.commit()
+    return [(r["row_number"], r["rule"], r["detail"]) for r in rows]
+
+
+def listings(connection):
+    rows = connection.execute("SELECT * FROM clean.listings ORDER BY batch_id, row_number").fetchall()
+    connection.commit()
+    return rows
+
+
+def test_a_sound_row_arrives_typed(store):
+    run(add_batch(store, [row()]))
+    (found,) = listings(store)
+    assert (found["zip_code"], found["property_key"], found["brokered_by"]) == ("06016", "1758218|06016", 101640)
+    assert str(found["prev_sold_date"]) == "1999-09-30"
+
+
+BROKEN = [
+    ({"price": None}, "PRICE_UNREADABLE", "nothing"),
+    ({"price": None, "other": {"price": "cheap"}}, "PRICE_UNREADABLE", "cheap"),
+    ({"price": 1.0}, "PRICE_BELOW_10000", "1"),
+    ({"price": 2e9}, "PRICE_ABOVE_1_BILLION", "2000000000"),
+    ({"status": " "}, "STATUS_MISSING", "nothing"),
+    ({"state": None}, "STATE_MISSING", "nothing"),
+    ({"street": None}, "STREET_MISSING", "nothing"),
+    ({"zip_code": None, "other": {"zip_code": "SW1A"}}, "ZIP_CODE_INVALID", "SW1A"),
+    ({"zip_code": 100000.0}, "ZIP_CODE_INVALID", "100000"),
+    ({"zip_code": 601.5}, "ZIP_CODE_INVALID", "601.5"),
+    ({"bed": 99.0}, "BED_IMPLAUSIBLE", "99"),
+    ({"bath": 198.0}, "BATH_IMPLAUSIBLE", "198"),
+    ({"house_size": 684327.0}, "HOUSE_SIZE_IMPLAUSIBLE", "684327"),
+]
+
+
+@pytest.mark.parametrize(("change", "rule", "found"), BROKEN)
+def test_a_broken_row_is_in_quarantine_with_its_rule_and_value(store, change, rule, found):
+    done = run(add_batch(store, [row(), row(**{"street": 5.0, **change})]))
+    assert (done["rows_accepted"], done["rows_quarantined"]) == (1, 1)
+    assert quarantine(store) == [(2, rule, found)]
+
+
+def test_every_rule_is_tested():
+    assert {rule.name for rule in cleaning.QUARANTINE} == {rule for _, rule, _ in BROKEN}
+
+
+def test_values_that_arrived_as_text_are_read(store):
+    text = row(price=None, zip_code=None, other={"price": "289900", "zip_code": "06016"})
+    run(add_batch(store, [text]))
+    (found,) = listings(store)
+    assert (found["price"], found["zip_code"]) == (289900.0, "06016")
+
+
+def test_an_unknown_lot_is_unknown_and_the_row_stays(store):
+    run(add_batch(store, [row(acre_lot=100000.0)]))
+    assert listings(store)[0]["acre_lot"] is None
+
+
+def test_a_wrong_date_or_missing_optional_value_is_null_and_the_row_stays(store):
+    run(add_batch(store, [row(prev_sold_date="2020-02-31", bed=None, city=None, brokered_by=None, house_size=None)]))
+    found = listings(store)[0]
+    assert [found[n] for n in ("prev_sold_date", "bed", "city", "brokered_by", "house_size")] == [None] * 5
+
+
+def test_exact_repeats_are_quarantined_within_and_between_batches(store):
+    run(add_batch(store, [row(), row(), row(bed=None, street=7.0), row(bed=None, street=7.0)], 0))
+    second = add_batch(store, [row(brokered_by=5.0), row(bed=None, street=7.0)], 1)
+    done = run(second)
+    assert done["rows_accepted"] == 0
+    first = store.execute("SELECT min(batch_id) AS id FROM raw.batches").fetchone()["id"]
+    assert quarantine(store) == [
+        (2, "DUPLICATE_LISTING", "the same listing as in this batch"),
+        (4, "DUPLICATE_LISTING", "the same listing as in this batch"),
+        (1, "DUPLICATE_LISTING", f"the same listing as in batch {first}, row 1"),
+        (2, "DUPLICATE_LISTING", f"the same listing as in batch {first}, row 3"),
+    ]
+
+
+def test_a_relisting_is_kept_marked_and_on_the_same_side(store):
+    run(add_batch(store, homes(300), 0))
+    done = run(add_batch(store, homes(300, status="sold"), 1))
+    assert (done["rows_accepted"], done["rows_new"], done["rows_relisted"]) == (300, 0, 300)
+    sides = {}
+    for found in listings(store):
+        sides.setdefault(found["property_key"], set()).add((found["bucket"], found["split"]))
+    assert all(len(side) == 1 for side in sides.values())
+
+
+@given(st.lists(st.tuples(st.integers(0, 10**7), st.integers(1, 99999)), min_size=1, max_size=20, unique=True))
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_split_is_a_hash_of_the_home_and_nothing_else(store, keys):
+    number = store.execute("SELECT count(*) AS n FROM raw.batches").fetchone()["n"]
+    run(add_batch(store, [row(street=float(street), zip_code=float(zip_code)) for street, zip_code in keys], number))
+    names = ["test"] * 20 + ["validation"] * 7 + ["calibration"] * 7 + ["train"] * 66
+    for found in listings(store):
+        bucket = int(hashlib.md5(found["property_key"].encode(), usedforsecurity=False).hexdigest()[:8], 16) % 100
+        assert (found["bucket"], found["split"]) == (bucket, names[bucket])
+
+
+def test_cleaning_again_changes_nothing_and_gives_the_same_bytes(store, database_url):
+    batch_id = add_batch(store, [*homes(50), row(price=1.0)])
+    first = run(batch_id)
+    before = listings(store)
+    assert run(batch_id) == first
+    assert listings(store) == before
+    with psycopg.connect(database_url) as connection:
+        for table in ("batches", "listings", "quarantine"):
+            connection.execute(f"DELETE FROM clean.{table}")
+    assert run(batch_id) == first
+    assert listings(store) == before
+
+
+def test_an_interrupted_cleaning_leaves_nothing(store, monkeypatch):
+    from ct_clean import sql
+
+    batch_id = add_batch(store, homes(20))
+    monkeypatch.setattr(sql, "SUMMARISE", "SELECT 1/0")
+    with pytest.raises(psycopg.errors.DivisionByZero):
+        run(batch_id)
+    assert listings(store) == []
+    monkeypatch.undo()
+
+
+def test_an_unknown_batch_is_an_error_with_a_way_out(store):
+    with pytest.raises(BadDataError, match="run collect first"):
+        run(99)
