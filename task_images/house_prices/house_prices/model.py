@@ -111,7 +111,7 @@ def base_features(frame: pd.DataFrame, keys: Mapping[str, npt.NDArray[np.object_
             "rooms": bed + bath,
             "size_per_acre": np.log(size / (acre + 0.01)),
             "sold": np.where(status == "sold", 1.0, np.where(status == "for_sale", 0.0, np.nan)),
-            "sold_year": np.asarray(sold.dt.year + (sold.dt.dayofyear - 1) / 366, dtype=np.float64),
+            "sold_year": np.asarray(sold.dt.year + (sold.dt.day_of_year - 1) / 366, dtype=np.float64),
             "zip_number": np.array([float(key) if key else np.nan for key in keys["zip5"]]),
         }
     return {name: np.where(np.isfinite(values), values, np.nan) for name, values in features.items()}

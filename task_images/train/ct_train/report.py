@@ -16,13 +16,14 @@ mpl.use("Agg")
 SHAP_ROWS = 400
 
 
-def write_report(model: HousePriceModel, rows: pd.DataFrame, directory: Path, seed: int) -> dict[str, float]:
-    """Write plots and tables about (n,) rows that the model was not trained on; returns the share of reliance by column.
+def write_report(
+    model: HousePriceModel, rows: pd.DataFrame, predicted: pd.DataFrame, directory: Path, seed: int
+) -> dict[str, float]:
+    """Write plots and tables about (n,) rows that the model was not trained on, with its answers.
 
     Files: ``shap_beeswarm.png``, ``shap_bar.png``, ``predicted_against_price.png``, ``residuals.png``,
-    ``coverage.json`` and ``reliance.json`` (share of the mean absolute SHAP value by the user's column).
+    ``coverage.json`` and ``reliance.json`` (share of the mean absolute SHAP value by the user's column, which is returned).
     """
-    directory.mkdir(parents=True, exist_ok=True)
     sample = rows.sample(min(SHAP_ROWS, len(rows)), random_state=seed) if len(rows) else rows
     reliance: dict[str, float] = {}
     if len(sample):
@@ -33,7 +34,6 @@ def write_report(model: HousePriceModel, rows: pd.DataFrame, directory: Path, se
         reliance = {
             str(name): float(value) for name, value in (size / max(size.sum(), 1e-12)).sort_values(ascending=False).items()
         }
-        predicted = model.predict(rows)
         _draw_errors(rows["price"].to_numpy(), predicted, directory)
         (directory / "coverage.json").write_text(json.dumps(coverage_by_range(rows["price"].to_numpy(), predicted)))
     (directory / "reliance.json").write_text(json.dumps(reliance))

@@ -7,6 +7,7 @@ import logging
 import os
 import tempfile
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -22,8 +23,9 @@ from house_prices.model import RAW_COLUMNS
 from mlflow.exceptions import MlflowException
 
 from ct_train.fitting import Outcome, TooFewRowsError, fit
+from ct_train.profile import domain, holdout_errors, profile
 from ct_train.report import write_report
-from ct_train.tracking import Registered, Tracker, log_values
+from ct_train.tracking import Registered, Tracker
 
 log = logging.getLogger(__name__)
 
@@ -33,19 +35,22 @@ SPLITS = ("train", "validation", "calibration", "test")
 def train(payload: TaskInput) -> TaskResult:
     """Register a version of the model, alias ``challenger``, or find the one that this DAG run has registered.
 
-    Raises BadDataError if the retrain decision is unknown or CLEAN holds too few rows, TryLaterError if MLflow is away.
+    It learns from the batches up to the given one: a later try of the same run sees the same rows. Raises BadDataError if
+    the decision or the batch is unknown or CLEAN holds too few rows, TryLaterError if MLflow is away.
     """
     batch_id: int = payload.require("batch_id", int)
     decision_id: str = payload.require("retrain_decision_id", str)
     try:
         tracker = Tracker(payload)
         registered = tracker.registered()
-        with connect("train") as connection:
-            decision = _decision(connection, decision_id)
-            if registered is None:
-                registered = _train(connection, payload, tracker, decision)
-            else:
-                log.info("this DAG run has registered version %s before; nothing is trained again", registered.version)
+        if registered is None:
+            with connect("train") as connection:
+                decision = _decision(connection, decision_id)
+                data = _read(connection, batch_id)
+            registered = _train(tracker, decision, data)
+        else:
+            log.info("this DAG run has registered version %s before; nothing is trained again", registered.version)
+        tracker.finish(registered.run_id)
         tracker.client.set_registered_model_alias(tracker.name, "challenger", registered.version)
         _note(payload, tracker, registered, decision_id)
     except MlflowException as error:
@@ -64,6 +69,7 @@ def train(payload: TaskInput) -> TaskResult:
             "learner": registered.learner,
             "metrics": {name: values[name] for name in ("mae", "mdape", "r2_log", "coverage") if name in values},
         },
+        links={"mlflow_run": registered.link} if registered.link else {},
     )
 
 
@@ -87,22 +93,34 @@ def _decision(connection: Connection, decision_id: str) -> dict[str, Any]:
     return with_evidence(connection, row)
 
 
-def _train(connection: Connection, payload: TaskInput, tracker: Tracker, decision: Mapping[str, Any]) -> Registered:
-    seed = int(os.environ.get("CT_SEED") or 0)
-    frame = read_listings(connection)
+@dataclass(frozen=True)
+class Data:
+    """The listings up to a batch, and the batches that they came in."""
+
+    frame: pd.DataFrame
+    batches: list[dict[str, Any]]
+
+
+def _read(connection: Connection, batch_id: int) -> Data:
     batches = connection.execute(
         "SELECT batch_id, batch_number, body_sha256, digest FROM clean.batches JOIN raw.batches USING (batch_id) "
-        "ORDER BY batch_id"
+        "WHERE batch_id <= %s ORDER BY batch_id",
+        (batch_id,),
     ).fetchall()
+    numbers = [batch["batch_id"] for batch in batches]
+    if batch_id not in numbers:
+        raise BadDataError("UNKNOWN_BATCH", f"CLEAN does not hold batch {batch_id}: run clean first. Nothing was trained.")
+    return Data(read_listings(connection, batch_ids=numbers), batches)
+
+
+def _train(tracker: Tracker, decision: Mapping[str, Any], data: Data) -> Registered:
+    seed = int(os.environ.get("CT_SEED") or 0)
     with tempfile.TemporaryDirectory(prefix="ct-train-") as scratch:
         try:
-            outcome = fit(frame, _made(Path(scratch) / "model"), seed)
+            outcome = fit(data.frame, _made(Path(scratch) / "model"), seed)
         except TooFewRowsError as error:
             raise BadDataError("TOO_FEW_ROWS", f"{error}. Nothing was trained; more batches are needed.") from error
-        values = _scores(outcome, frame)
-        return _register(
-            tracker, decision, outcome, values, frame=frame, batches=batches, report=Path(scratch) / "report", seed=seed
-        )
+        return _register(tracker, decision, outcome, data, report=_made(Path(scratch) / "report"), seed=seed)
 
 
 def _made(directory: Path) -> Path:
@@ -110,8 +128,7 @@ def _made(directory: Path) -> Path:
     return directory
 
 
-def _scores(outcome: Outcome, frame: pd.DataFrame) -> dict[str, float]:
-    predicted = outcome.model.predict(frame)
+def _scores(frame: pd.DataFrame, predicted: pd.DataFrame) -> dict[str, float]:
     values: dict[str, float] = {}
     for split in SPLITS:
         inside = (frame["split"] == split).to_numpy()
@@ -121,51 +138,49 @@ def _scores(outcome: Outcome, frame: pd.DataFrame) -> dict[str, float]:
 
 
 def _register(
-    tracker: Tracker,
-    decision: Mapping[str, Any],
-    outcome: Outcome,
-    values: Mapping[str, float],
-    *,
-    frame: pd.DataFrame,
-    batches: list[dict[str, Any]],
-    report: Path,
-    seed: int,
+    tracker: Tracker, decision: Mapping[str, Any], outcome: Outcome, data: Data, *, report: Path, seed: int
 ) -> Registered:
-    test = frame[frame["split"] == "test"].reset_index(drop=True)
-    tags = {
+    parts = {split: data.frame[data.frame["split"] == split] for split in SPLITS}
+    predicted = outcome.model.predict(data.frame)
+    values = _scores(data.frame, predicted)
+    digests = {split: frame_digest(part) for split, part in parts.items()}
+    tags = _tags(decision, data, digests) | {"ct.seed": str(seed), "ct.learner": outcome.chosen.name}
+    run = tracker.start(tags)
+    parameters = {"learner": outcome.chosen.name, "iterations": outcome.chosen.iterations, "rows": len(data.frame)}
+    for candidate in outcome.candidates:
+        parameters |= {f"{candidate.name}.{name}": value for name, value in candidate.parameters.items()}
+    rivals = {f"validation_error_{candidate.name}": candidate.validation_error for candidate in outcome.candidates}
+    tracker.log_values(run, parameters, {**values, **rivals})
+    tracker.log_data(run, digests, {split: len(part) for split, part in parts.items()})
+    reliance = write_report(outcome.model, parts["test"], predicted.loc[parts["test"].index], report, seed)
+    log.info("the model relies on %s", ", ".join(f"{name} {share:.0%}" for name, share in list(reliance.items())[:4]))
+    files = {
+        report / "batches.json": data.batches,
+        _made(report / "reference") / "profile.json": profile(parts["train"]),
+        report / "reference" / "holdout_errors.json": holdout_errors(parts["test"], predicted.loc[parts["test"].index]),
+        outcome.directory / "domain.json": domain(parts["train"]),
+    }
+    for path, content in files.items():
+        path.write_text(json.dumps(content), encoding="utf-8")
+    tracker.client.log_artifacts(run.info.run_id, str(report))
+    logged = tracker.log_model(run, outcome.directory, example_of(data.frame), outcome.chosen.name)
+    version = tracker.register(run, logged, tags, tags["ct.retrain_text"])
+    return Registered(version, run.info.run_id, values, outcome.chosen.name, tracker.link(run))
+
+
+def _tags(decision: Mapping[str, Any], data: Data, digests: Mapping[str, str]) -> dict[str, str]:
+    """Where a version comes from: decision, policy, rows and code."""
+    return {
         "ct.batch_id": str(decision["batch_id"]),
-        "ct.batch_ids": ",".join(str(batch["batch_id"]) for batch in batches),
+        "ct.batch_ids": ",".join(str(batch["batch_id"]) for batch in data.batches),
         "ct.retrain_decision_id": str(decision["decision_id"]),
         "ct.retrain_reason": decision["code"],
         "ct.retrain_text": render(decision, "en"),
         "ct.policy": f"{decision['policy_name']} {decision['policy_version']} {decision['policy_digest']}",
         "ct.git_sha": os.environ.get("CT_CODE_VERSION") or "unknown",
         "ct.image": os.environ.get("CT_IMAGE") or "none",
-        "ct.seed": str(seed),
-        "ct.learner": outcome.chosen.name,
-        "ct.train_digest": frame_digest(frame[frame["split"] == "train"].reset_index(drop=True)),
-        "ct.test_digest": frame_digest(test),
+        **{f"ct.{split}_digest": digest for split, digest in digests.items()},
     }
-    run_id = tracker.start(tags)
-    parameters = {"learner": outcome.chosen.name, "iterations": outcome.chosen.iterations, "rows": len(frame)}
-    for candidate in outcome.candidates:
-        parameters |= {f"{candidate.name}.{name}": value for name, value in candidate.parameters.items()}
-    rivals = {f"validation_error_{candidate.name}": candidate.validation_error for candidate in outcome.candidates}
-    log_values(tracker.client, run_id, parameters, {**values, **rivals})
-    reliance = write_report(outcome.model, test, report, seed)
-    (report / "data.json").write_text(
-        json.dumps(
-            {"batches": batches, "rows_by_split": frame["split"].value_counts().to_dict(), "digests": tags["ct.train_digest"]}
-        )
-    )
-    (report / "profile.json").write_text(json.dumps(profile(frame[frame["split"] == "train"])))
-    tracker.client.log_artifacts(run_id, str(report), "report")
-    log.info("the model relies on %s", ", ".join(f"{name} {share:.0%}" for name, share in list(reliance.items())[:4]))
-    example = example_of(frame)
-    logged = tracker.log_model(run_id, outcome.directory, example, outcome.chosen.name)
-    version = tracker.register(run_id, logged, tags, tags["ct.retrain_text"])
-    tracker.finish(run_id)
-    return Registered(version, run_id, values, outcome.chosen.name)
 
 
 def example_of(frame: pd.DataFrame) -> pd.DataFrame:
@@ -175,20 +190,6 @@ def example_of(frame: pd.DataFrame) -> pd.DataFrame:
         if isinstance(rows[name].dtype, pd.CategoricalDtype):
             rows[name] = rows[name].astype(object)
     return rows.reset_index(drop=True)
-
-
-def profile(frame: pd.DataFrame) -> dict[str, Any]:
-    """What the training rows look like, so that later rows can be compared: quantiles and shares of the largest values."""
-    quantiles = [0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999]
-    numbers = ("price", "bed", "bath", "acre_lot", "house_size")
-    described: dict[str, Any] = {
-        name: {str(q): float(value) for q, value in frame[name].quantile(quantiles).dropna().items()} for name in numbers
-    }
-    for name in ("status", "state"):
-        described[name] = {
-            str(key): float(value) for key, value in frame[name].value_counts(normalize=True).items() if value > 0
-        }
-    return {"rows": len(frame), "columns": described}
 
 
 def _note(payload: TaskInput, tracker: Tracker, registered: Registered, decision_id: str) -> None:

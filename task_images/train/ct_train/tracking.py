@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -15,6 +17,7 @@ import pandas as pd
 from ct_contract import TaskInput
 from house_prices.model import RAW_COLUMNS
 from mlflow import MlflowClient
+from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
 from mlflow.exceptions import MlflowException
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
@@ -47,6 +50,7 @@ class Registered:
     run_id: str
     metrics: Mapping[str, float]
     learner: str
+    link: str = ""
 
 
 @dataclass(frozen=True)
@@ -71,11 +75,19 @@ class Tracker:
             if all(found.tags.get(key) == value for key, value in self.identity.items()):
                 run_id = str(found.run_id)
                 run = self.client.get_run(run_id)
-                return Registered(str(found.version), run_id, run.data.metrics, found.tags.get("ct.learner", ""))
+                learner = found.tags.get("ct.learner", "")
+                return Registered(str(found.version), run_id, run.data.metrics, learner, self.link(run))
         return None
 
-    def start(self, tags: Mapping[str, str]) -> str:
-        """Begin an MLflow run; what an earlier try of the same DAG run left unfinished is marked as killed."""
+    def link(self, run: Run) -> str:
+        """The page of a run, or nothing where the tracking server is no web address."""
+        address = mlflow.get_tracking_uri().rstrip("/")
+        if not address.startswith(("http://", "https://")):
+            return ""
+        return f"{address}/#/experiments/{run.info.experiment_id}/runs/{run.info.run_id}"
+
+    def start(self, tags: Mapping[str, str]) -> Run:
+        """Begin an MLflow run; those of earlier tries, which registered nothing, are marked as killed and not used."""
         experiment_name = os.environ.get(EXPERIMENT_VARIABLE) or DEFAULT_NAME
         experiment = self.client.get_experiment_by_name(experiment_name)
         if experiment is None:
@@ -87,17 +99,42 @@ class Tracker:
             experiment_id = experiment.experiment_id
         where = " and ".join(f"tags.`{key}` = '{value}'" for key, value in self.identity.items())
         for run in self.client.search_runs([experiment_id], where):
-            if run.info.status == "RUNNING":
-                self.client.set_terminated(run.info.run_id, "KILLED")
-        run = self.client.create_run(experiment_id, tags={**self.identity, **tags}, run_name=self.identity["ct.dag_run_id"])
-        run_id: str = run.info.run_id
-        return run_id
+            self.client.set_terminated(run.info.run_id, "KILLED")
+        return self.client.create_run(experiment_id, tags={**self.identity, **tags}, run_name=self.identity["ct.dag_run_id"])
 
-    def log_model(self, run_id: str, directory: Path, example: pd.DataFrame, learner: str) -> Logged:
+    def log_values(self, run: Run, parameters: Mapping[str, Any], values: Mapping[str, float]) -> None:
+        """Parameters and metrics in one request."""
+        now = int(time.time() * 1000)
+        self.client.log_batch(
+            run.info.run_id,
+            metrics=[Metric(name, value, now, 0) for name, value in values.items()],
+            params=[Param(name, str(value)) for name, value in parameters.items()],
+        )
+
+    def log_data(self, run: Run, digests: Mapping[str, str], rows: Mapping[str, int]) -> None:
+        """The rows of each split as MLflow data sets: name, digest (its first 32 digits, MLflow's limit is 36), size."""
+        self.client.log_inputs(
+            run.info.run_id,
+            [
+                DatasetInput(
+                    Dataset(
+                        name=f"clean.listings {split}",
+                        digest=digest[:32],
+                        source_type="postgresql",
+                        source=json.dumps({"table": "clean.listings", "split": split, "sha256": digest}),
+                        profile=json.dumps({"num_rows": rows[split]}),
+                    ),
+                    tags=[InputTag("mlflow.data.context", split)],
+                )
+                for split, digest in digests.items()
+            ],
+        )
+
+    def log_model(self, run: Run, directory: Path, example: pd.DataFrame, learner: str) -> Logged:
         """Log the model as a standard MLflow model from code."""
-        libraries = ["mlflow-skinny", "numpy", "pandas", "scipy"]
+        libraries = ["mlflow-skinny", "numpy", "pandas"]
         libraries += ["catboost"] if learner == "catboost" else ["scikit-learn", "skops"]
-        with mlflow.start_run(run_id=run_id):
+        with mlflow.start_run(run_id=run.info.run_id):
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(house_prices.model.__file__)),
@@ -108,7 +145,7 @@ class Tracker:
             )
         return Logged(str(logged.model_uri), str(logged.model_id))
 
-    def register(self, run_id: str, logged: Logged, tags: Mapping[str, str], description: str) -> str:
+    def register(self, run: Run, logged: Logged, tags: Mapping[str, str], description: str) -> str:
         """Register the logged model as a version of its own; returns the version."""
         try:
             self.client.create_registered_model(self.name)
@@ -118,7 +155,7 @@ class Tracker:
         created = self.client.create_model_version(
             self.name,
             logged.uri,
-            run_id,
+            run.info.run_id,
             tags={**self.identity, **tags},
             description=description,
             model_id=logged.model_id,
@@ -128,14 +165,3 @@ class Tracker:
     def finish(self, run_id: str) -> None:
         """End the MLflow run."""
         self.client.set_terminated(run_id, "FINISHED")
-
-
-def log_values(client: MlflowClient, run_id: str, parameters: Mapping[str, Any], values: Mapping[str, float]) -> None:
-    """Parameters and metrics in one request."""
-    from mlflow.entities import Metric, Param
-
-    client.log_batch(
-        run_id,
-        metrics=[Metric(name, value, 0, 0) for name, value in values.items()],
-        params=[Param(name, str(value)) for name, value in parameters.items()],
-    )
