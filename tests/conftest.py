@@ -13,9 +13,9 @@ import psycopg
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT / "local"))
+sys.path.insert(0, str(ROOT))
 
-from postgres import PostgresServer, free_port, new_password  # noqa: E402
+from local.postgres import PostgresServer, free_port, new_password  # noqa: E402
 
 ENVIRONMENTS = ROOT / ".envs"
 

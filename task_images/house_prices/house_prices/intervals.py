@@ -14,6 +14,10 @@ import numpy as np
 from house_prices.model import Floats
 
 LEVEL = 0.90
+CAUTION = 0.5
+"""By how many standard deviations of its count the quantile is raised: a table made from few homes would hold what it says
+only in every second training, and the caution vanishes as they become many."""
+
 MOST_RANGES = 10
 FEWEST_ROWS = 40
 """Of a range; the quantile of 40 residuals is their fourth largest."""
@@ -49,7 +53,8 @@ def fit_intervals(predicted: Floats, actual: Floats, level: float = LEVEL) -> In
         inside = np.sort(residual[index == position])
         if len(inside) == 0:
             inside = np.sort(residual)
-        rank = min(int(np.ceil((len(inside) + 1) * level)), len(inside))
+        spread = np.sqrt(len(inside) * level * (1 - level))
+        rank = min(int(np.ceil((len(inside) + 1) * level + CAUTION * spread)), len(inside))
         widths.append(float(inside[rank - 1]))
         rows.append(len(inside))
     return IntervalTable(level, [float(edge) for edge in edges], widths, rows)

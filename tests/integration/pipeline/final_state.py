@@ -1,0 +1,77 @@
+"""What a stream leaves behind, as plain values that two runs of it can be compared by."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+QUERIES = {
+    "batches": "SELECT batch_number, row_count, body_bytes, body_sha256, schema_seen FROM raw.batches ORDER BY 1",
+    "raw rows": """
+        SELECT b.batch_number, count(*) AS rows, count(DISTINCT row_number) AS numbers, sum(price) AS price, sum(house_size) AS size
+          FROM raw.listings JOIN raw.batches AS b USING (batch_id) GROUP BY 1 ORDER BY 1""",
+    "validations": """
+        SELECT b.batch_number, accepted, schema_changes, new_categories, jsonb_array_length(expectations) AS expectations
+          FROM audit.validations JOIN raw.batches AS b USING (batch_id) ORDER BY 1""",
+    "clean": """
+        SELECT b.batch_number, rows_in, rows_accepted, rows_new, rows_relisted, rows_quarantined, rows_by_split, digest
+          FROM clean.batches JOIN raw.batches AS b USING (batch_id) ORDER BY 1""",
+    "clean rows": """
+        SELECT b.batch_number, split, count(*) AS rows, sum(price) AS price
+          FROM clean.listings JOIN raw.batches AS b USING (batch_id) GROUP BY 1, 2 ORDER BY 1, 2""",
+    "quarantine": """
+        SELECT b.batch_number, rule, count(*) AS rows
+          FROM clean.quarantine JOIN raw.batches AS b USING (batch_id) GROUP BY 1, 2 ORDER BY 1, 2""",
+    "decisions": """
+        SELECT b.batch_number, kind, outcome, code, policy_name, policy_version, policy_digest, champion_version, challenger_version
+          FROM audit.decisions AS d LEFT JOIN raw.batches AS b USING (batch_id) ORDER BY 1 NULLS LAST, 2""",
+    "signals": """
+        SELECT b.batch_number, position, name, feature, value, ci_low, ci_high, threshold, verdict
+          FROM audit.signals JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2""",
+    "gates": """
+        SELECT b.batch_number, position, name, g.code, value, ci_low, ci_high, threshold, verdict
+          FROM audit.gates AS g JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2""",
+    "evaluations": """
+        SELECT b.batch_number, role, dataset, dataset_digest, model_version, e.row_count, metrics
+          FROM audit.evaluations AS e JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2, 3""",
+    "ledger": "SELECT model_name, model_version, event, count(*) AS lines FROM audit.model_events GROUP BY 1, 2, 3 ORDER BY 2, 3",
+}
+
+REGISTRY = """
+import json, sys
+from mlflow import MlflowClient
+client = MlflowClient()
+name = sys.argv[1]
+model = client.get_registered_model(name)
+versions = client.search_model_versions(f"name = '{name}'")
+json.dump({
+    "aliases": {alias: str(version) for alias, version in model.aliases.items()},
+    "versions": {str(v.version): {k: v.tags.get(k) for k in ("ct.decision", "ct.reason_code", "ct.batch_id", "stage")} for v in versions},
+}, sys.stdout)
+"""
+
+
+def read_database(url: str) -> dict[str, list[dict[str, Any]]]:
+    """The tables that a stream fills, without ids and times, which differ from run to run."""
+    with psycopg.connect(url, row_factory=dict_row) as connection:
+        return {name: connection.execute(query).fetchall() for name, query in QUERIES.items()}
+
+
+def read_registry(python: Path, tracking_uri: str, model_name: str = "house-prices") -> dict[str, Any]:
+    """Aliases and versions of the registered model, by the MLflow client of the environment ``python`` belongs to."""
+    done = subprocess.run(
+        [str(python), "-c", REGISTRY, model_name],
+        env={**os.environ, "MLFLOW_TRACKING_URI": tracking_uri},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    state: dict[str, Any] = json.loads(done.stdout)
+    return state

@@ -1,0 +1,191 @@
+"""Promotion on a real MLflow registry and a real PostgreSQL: aliases, tags, the ledger, and kills between any two calls."""
+
+import os
+import subprocess
+import time
+import urllib.request
+from pathlib import Path
+from types import SimpleNamespace
+from uuid import uuid4
+
+import pytest
+from ct_contract import BadDataError, TaskInput
+from ct_decisions.registry import Registry
+from ct_promote import step
+from ct_store.connection import connect
+from ct_store.ledger import record_decision
+from mlflow import MlflowClient
+
+from local.postgres import free_port
+
+pytestmark = pytest.mark.integration
+
+MLFLOW = Path(__file__).resolve().parents[3] / ".envs" / "mlflow" / "bin"
+
+
+@pytest.fixture(scope="module")
+def tracking_uri(tmp_path_factory):
+    directory, port = tmp_path_factory.mktemp("mlflow"), free_port()
+    command = [
+        str(MLFLOW / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
+        "--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", str(directory / "artifacts"),
+    ]  # fmt: skip
+    environ = {**os.environ, "PATH": f"{MLFLOW}:{os.environ['PATH']}", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+    with (directory / "log").open("w") as log:
+        server = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(600):
+        try:
+            urllib.request.urlopen(f"{address}/health", timeout=1).close()
+            break
+        except OSError:
+            time.sleep(0.3)
+    yield address
+    server.terminate()
+    server.wait(30)
+
+
+@pytest.fixture
+def world(tracking_uri, pipeline_url, monkeypatch):
+    """A registry with two versions of a model of its own, and a database."""
+    name = f"model-{uuid4().hex}"
+    monkeypatch.setenv("CT_DATABASE_URL", pipeline_url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
+    monkeypatch.setenv("CT_MODEL_NAME", name)
+    client = MlflowClient(tracking_uri)
+    client.create_registered_model(name)
+    run = client.create_run(client.create_experiment(name)).info.run_id
+    for _ in range(2):
+        client.create_model_version(name, f"runs:/{run}/model", run)
+    with connect("test", pipeline_url) as connection:
+        yield SimpleNamespace(name=name, client=client, connection=connection)
+
+
+GATES = [{"name": "superiority", "code": "REJECT_NOT_BETTER", "value": -0.09, "ci_low": -0.12, "ci_high": -0.06, "threshold": -0.01,
+          "verdict": "pass"}]  # fmt: skip
+
+
+def decide(world, version, champion=None, outcome="promote", code=None, run_id="r"):
+    code = code or ("PROMOTE_BETTER" if champion else "PROMOTE_FIRST_MODEL")
+    decision = record_decision(
+        world.connection, dag_id="d", run_id=run_id, kind="promotion", outcome=outcome, code=code, champion_version=champion,
+        challenger_version=version, facts={"failed": [] if outcome == "promote" else ["superiority"]}, gates=GATES,
+        policy={"name": "strict", "version": "1", "digest": "x"},
+    )  # fmt: skip
+    world.connection.commit()
+    world.client.set_registered_model_alias(world.name, "challenger", version)
+    return str(decision)
+
+
+def run(decision, version, action="promote", run_id="r"):
+    inputs = {"batch_id": 1, "action": action, "decision_id": decision, "model_version": version}
+    return step.promote(TaskInput(task="promote", dag_id="d", run_id=run_id, inputs=inputs))
+
+
+def aliases(world):
+    return {alias: str(v) for alias, v in world.client.get_registered_model(world.name).aliases.items()}
+
+
+def events(world):
+    rows = world.connection.execute("SELECT model_version, event FROM audit.model_events ORDER BY event_id").fetchall()
+    world.connection.commit()
+    return [(row["model_version"], row["event"]) for row in rows]
+
+
+def test_a_first_model_goes_into_production(world):
+    result = run(decide(world, "1"), "1")
+    assert (result.code, result.summary["previous_version"]) == ("PROMOTED", None)
+    assert aliases(world) == {"production": "1"}
+    assert events(world) == [("1", "promoted")]
+
+
+def test_the_next_keeps_the_previous_and_mirrors_the_tag(world):
+    run(decide(world, "1"), "1")
+    run(decide(world, "2", champion="1", run_id="r2"), "2", run_id="r2")
+    assert aliases(world) == {"production": "2", "previous": "1"}
+    assert events(world) == [("1", "promoted"), ("1", "demoted"), ("2", "promoted")]
+    stages = {str(v.version): v.tags["stage"] for v in world.client.search_model_versions(f"name = '{world.name}'")}
+    assert stages == {"1": "previous", "2": "production"}
+
+
+def test_the_version_says_why_in_both_languages(world):
+    result = run(decide(world, "1"), "1")
+    version = world.client.get_model_version(world.name, "1")
+    assert version.tags["ct.reason_text"] == result.reason
+    assert version.tags["ct.reason_text_es"] == result.summary["reason_es"]
+    assert result.reason in version.description
+    assert result.summary["reason_es"] in version.description
+
+
+def test_a_rejected_challenger_stays_registered_with_its_reasons(world):
+    run(decide(world, "1"), "1")
+    result = run(decide(world, "2", champion="1", outcome="reject", code="REJECT_NOT_BETTER", run_id="r2"), "2", "reject", "r2")
+    assert result.code == "REJECTED"
+    assert aliases(world) == {"production": "1"}
+    version = world.client.get_model_version(world.name, "2")
+    assert (version.tags["stage"], version.tags["ct.reason_code"]) == ("rejected", "REJECT_NOT_BETTER")
+    assert version.tags["ct.delta_mae"] == "-0.09"
+    assert events(world)[-1] == ("2", "rejected")
+
+
+CALLS = ("set_registered_model_alias", "set_model_version_tag", "delete_registered_model_alias", "update_model_version")
+
+
+@pytest.mark.parametrize("last", range(1, 12))
+def test_killed_between_any_two_calls_and_run_again_it_ends_the_same(world, monkeypatch, last):
+    """The n-th call to the registry is the last of the first try; the second try is whole."""
+
+    class KilledError(BaseException):
+        pass
+
+    run(decide(world, "1"), "1")
+    decision = decide(world, "2", champion="1", run_id="r2")
+    made = []
+
+    def registry():
+        found = Registry()
+        for name in CALLS:
+            call = getattr(found.client, name)
+
+            def counted(*args, _call=call, **kwargs):
+                if len(made) == last:
+                    raise KilledError
+                made.append(args)
+                return _call(*args, **kwargs)
+
+            monkeypatch.setattr(found.client, name, counted)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "Registry", registry)
+        with pytest.raises(KilledError):
+            run(decision, "2", run_id="r2")
+    assert events(world) == [("1", "promoted")]
+    run(decision, "2", run_id="r2")
+    assert aliases(world) == {"production": "2", "previous": "1"}
+    assert events(world) == [("1", "promoted"), ("1", "demoted"), ("2", "promoted")]
+    run(decision, "2", run_id="r2")
+    assert aliases(world) == {"production": "2", "previous": "1"}
+    assert len(events(world)) == 3
+
+
+def test_what_was_not_decided_is_not_done(world):
+    decision = decide(world, "1", outcome="reject", code="REJECT_BELOW_BASELINE")
+    for version, action, code in (("1", "promote", "NOT_DECIDED"), ("2", "reject", "NOT_DECIDED")):
+        with pytest.raises(BadDataError) as caught:
+            run(decision, version, action)
+        assert caught.value.code == code
+    for unknown in ("not-a-uuid", "00000000-0000-0000-0000-000000000000"):
+        with pytest.raises(BadDataError) as caught:
+            run(unknown, "1")
+        assert caught.value.code == "UNKNOWN_DECISION"
+    assert aliases(world) == {"challenger": "1"}
+
+
+def test_production_that_moved_since_the_comparison_is_not_overwritten(world):
+    decision = decide(world, "1")
+    world.client.set_registered_model_alias(world.name, "production", "2")
+    with pytest.raises(BadDataError, match="the next batch compares again") as caught:
+        run(decision, "1")
+    assert caught.value.code == "PRODUCTION_MOVED"
+    assert aliases(world)["production"] == "2"
