@@ -30,7 +30,7 @@ STEPS = ("collect", "validate", "clean", "assess", "train", "evaluate", "promote
 ELSEWHERE = Path("/var/lib/continuous-training")
 """Where root's PostgreSQL keeps its data when the clone lies where the server's account cannot get to."""
 
-HEALTH_SECONDS = 240
+HEALTH_SECONDS = 600
 
 MOST_STARTS = 3
 """How often the process manager may start a program before it answers: what ends that often does not heal."""
@@ -144,7 +144,7 @@ class Stack:
                     return
             else:
                 with contextlib.suppress(httpx.HTTPError):
-                    if httpx.get(program.health, timeout=10, trust_env=False).is_success:
+                    if httpx.get(program.health, timeout=60, trust_env=False).is_success:
                         return
             time.sleep(0.5)
         raise ProcessError(f"{name} is not healthy after {HEALTH_SECONDS} s; {log_tail(self.state, name)}")
@@ -157,7 +157,7 @@ class Stack:
             for component in services.AIRFLOW_COMPONENTS:
                 self._check(manager, f"airflow-{component}")
             with contextlib.suppress(httpx.HTTPError, ValueError):
-                parts = httpx.get(address, timeout=10, trust_env=False).json()
+                parts = httpx.get(address, timeout=60, trust_env=False).json()
                 if all(part.get("status") == "healthy" for part in parts.values()):
                     return
             time.sleep(0.5)

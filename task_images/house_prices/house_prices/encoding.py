@@ -37,7 +37,8 @@ def targets(frame: pd.DataFrame) -> Floats:
 
 def fit_encoder(keys: Keys, y: Floats) -> Encoder:
     """Encodings from (n,) keys by level and (n, 2) targets."""
-    start = np.nanmean(y, axis=0)
+    counted = np.isfinite(y).sum(axis=0)
+    start = np.where(counted > 0, np.nansum(y, axis=0) / np.maximum(counted, 1), np.nan)
     explained = np.tile(start, (len(y), 1))
     tables: dict[str, tuple[npt.NDArray[np.str_], Floats]] = {}
     for level in (*LEVELS, "broker"):

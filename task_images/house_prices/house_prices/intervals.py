@@ -14,13 +14,13 @@ import numpy as np
 from house_prices.model import Floats
 
 LEVEL = 0.90
-CAUTION = 0.5
+CAUTION = 0.25
 """By how many standard deviations of its count the quantile is raised: a table made from few homes would hold what it says
 only in every second training, and the caution vanishes as they become many."""
 
 MOST_RANGES = 10
-FEWEST_ROWS = 40
-"""Of a range; the quantile of 40 residuals is their fourth largest."""
+FEWEST_ROWS = 150
+"""Of a range; the quantile of fewer residuals is too uncertain."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class IntervalTable:
 def fit_intervals(predicted: Floats, actual: Floats, level: float = LEVEL) -> IntervalTable:
     """The table from predicted and actual log prices of calibration rows, each of shape (n,).
 
-    A range has about 40 rows or more, so small calibration sets have fewer ranges. Raises ValueError without rows.
+    A range has about 150 rows or more, so small calibration sets have fewer ranges. Raises ValueError without rows.
     """
     if len(predicted) == 0:
         raise ValueError("intervals need at least one calibration row")

@@ -112,7 +112,7 @@ def base_features(frame: pd.DataFrame, keys: Mapping[str, npt.NDArray[np.object_
             "size_per_acre": np.log(size / (acre + 0.01)),
             "sold": np.where(status == "sold", 1.0, np.where(status == "for_sale", 0.0, np.nan)),
             "sold_year": np.asarray(sold.dt.year + (sold.dt.day_of_year - 1) / 366, dtype=np.float64),
-            "zip_number": np.array([float(key) if key else np.nan for key in keys["zip5"]]),
+            "zip_number": np.array([float(key) if key else np.nan for key in keys["zip5"]], dtype=np.float64),
         }
     return {name: np.where(np.isfinite(values), values, np.nan) for name, values in features.items()}
 
@@ -150,7 +150,7 @@ class Encoder:
             features[f"{level}_count"] = found[:, 2]
         broker = self.look_up("broker", keys["broker"])
         features |= {"broker_price": broker[:, 0], "broker_area": broker[:, 1], "broker_count": broker[:, 2]}
-        zips = np.array([int(key) if key else 0 for key in keys["zip5"]])
+        zips = np.array([int(key) if key else 0 for key in keys["zip5"]], dtype=np.intp)
         axis = self.zip_axis[:, zips].astype(np.float64)
         axis[:, keys["zip5"] == ""] = np.nan
         return features | {"zip_axis_3": axis[0], "zip_axis_15": axis[1]}

@@ -38,7 +38,8 @@ class Outcome:
 
 
 def fit(frame: pd.DataFrame, directory: Path, seed: int) -> Outcome:
-    """Train on the rows of split ``train``, choose on ``validation``, set the intervals on ``calibration``.
+    """Train on the rows of split ``train``, choose on ``validation``, set the intervals on ``calibration``
+    and ``validation``.
 
     Raises TooFewRowsError below 50 training rows. Deterministic for the rows and the seed.
     """
@@ -67,7 +68,8 @@ def fit(frame: pd.DataFrame, directory: Path, seed: int) -> Outcome:
     open_table = IntervalTable(0.9, [], [0.0], [0])
     _describe(directory, description, open_table)
     model = load(directory)
-    calibration = parts["calibration"] if len(parts["calibration"]) else parts["validation"]
+    # The validation homes only chose the number of trees; with them the intervals rest on twice as many.
+    calibration = pd.concat([parts["calibration"], parts["validation"]])
     calibration = calibration if len(calibration) else training
     intervals = fit_intervals(model.predict_log(model.features(calibration)), np.log(numeric(calibration, "price")))
     _describe(directory, description, intervals)

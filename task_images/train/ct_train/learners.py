@@ -97,9 +97,12 @@ def fit_hist_gradient_boosting(data: TrainingData, seed: int) -> Fitted:
     }
     trees = HistGradientBoostingRegressor(**parameters)
     validation = {"X_val": data.validation_features.to_numpy(), "y_val": data.validation_target} if stop_early else {}
+    # scikit-learn cannot bin a feature that no home has. As a constant it is never split on, so any value may come later.
+    features = data.features.to_numpy(copy=True)
+    features[:, np.isnan(features).all(axis=0)] = 0.0
     # OpenMP's threads wait for each other actively: beside other programs on the same cores, one thread is faster than two.
     with threadpool_limits(1, user_api="openmp"):
-        trees.fit(data.features.to_numpy(), data.target, **validation)
+        trees.fit(features, data.target, **validation)
     return Fitted(
         name="hist_gradient_boosting", trees=trees, parameters=parameters, iterations=int(trees.n_iter_),
         validation_error=_error(trees, data),

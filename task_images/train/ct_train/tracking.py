@@ -14,7 +14,7 @@ from typing import Any
 import house_prices.model
 import mlflow
 import pandas as pd
-from ct_contract import TaskInput
+from ct_contract import ContractError, TaskInput
 from house_prices.model import RAW_COLUMNS
 from mlflow import MlflowClient
 from mlflow.entities import Dataset, DatasetInput, InputTag, Metric, Param, Run
@@ -65,6 +65,8 @@ class Tracker:
     """The MLflow side of one training, found again by the DAG run that it belongs to."""
 
     def __init__(self, payload: TaskInput, client: MlflowClient | None = None) -> None:
+        if client is None and not os.environ.get("MLFLOW_TRACKING_URI"):
+            raise ContractError("no MLflow: set MLFLOW_TRACKING_URI to a URL like http://mlflow:5000")
         self.client = client or MlflowClient()
         self.name = model_name()
         self.identity = {"ct.dag_id": payload.dag_id, "ct.dag_run_id": payload.run_id}

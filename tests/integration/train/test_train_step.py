@@ -204,5 +204,6 @@ def test_what_cannot_be_trained_on_is_refused_in_words(environment, client, clea
     import mlflow
 
     mlflow.set_tracking_uri("http://127.0.0.1:9")
+    mlflow.set_registry_uri("http://127.0.0.1:9")
     with pytest.raises(TryLaterError, match="MLflow did not answer"):
         train(task("run 1", decision))
