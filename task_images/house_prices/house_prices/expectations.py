@@ -54,9 +54,7 @@ SUITE: tuple[Expected, ...] = (
     _column("expect_column_values_to_be_between", "acre_lot", "info", min_value=0, max_value=1_000, mostly=0.99),
     _column("expect_column_values_to_not_be_null", "prev_sold_date", "info", mostly=0.90),
     _column("expect_column_values_to_match_regex", "prev_sold_date", "warning", regex=r"^\d{4}-\d{2}-\d{2}$", mostly=0.99),
-    Expected(
-        expectation="expect_compound_columns_to_be_unique",
-        severity="critical",
-        arguments={"column_list": ["street", "zip_code", "status", "price"], "mostly": 0.50},
-    ),
+    # "repetition" is counted with the rows: 1 for a listing's first row. Great Expectations' own check of compound columns
+    # compares every row with every other.
+    _column("expect_column_values_to_be_between", "repetition", "critical", min_value=1, max_value=1, mostly=0.50),
 )

@@ -15,12 +15,16 @@ EXAMPLES = 5
 
 
 def rows_query(batch_id: int) -> str:
-    """The rows of one batch, numbers read as cleaning will read them."""
+    """The rows of one batch, numbers read as cleaning will read them, and how often each listing has come so far."""
     columns = ", ".join(
         f"{number_as_read(column.name)} AS {column.name}" if column.kind == "number" else f"r.{column.name}"
         for column in COLUMNS
     )
-    return f"SELECT r.row_number, {columns} FROM raw.listings AS r WHERE r.batch_id = {int(batch_id)}"
+    repetition = (
+        "row_number() OVER (PARTITION BY r.street, r.zip_code, r.status, r.price, r.bed, r.bath, r.house_size, r.other "
+        "ORDER BY r.row_number) AS repetition"
+    )
+    return f"SELECT r.row_number, {columns}, {repetition} FROM raw.listings AS r WHERE r.batch_id = {int(batch_id)}"
 
 
 def run_suite(database_url: str, batch_id: int, suite: Iterable[Expected] = SUITE) -> list[dict[str, Any]]:
