@@ -33,10 +33,12 @@ def run_suite(database_url: str, batch_id: int, suite: Iterable[Expected] = SUIT
     ``database_url`` is a libpq URL. An expectation that could not be computed does not hold, and says why.
     """
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
+    os.environ["TQDM_DISABLE"] = "1"
+    for name in ("great_expectations", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)
     import great_expectations as gx
     from great_expectations.expectations.registry import get_expectation_impl
 
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = _no_progress_bars()
     source = context.data_sources.add_postgres(
