@@ -17,8 +17,8 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 
 def migrate(url: str) -> None:
     """Apply every migration that is not yet applied, in one transaction. ``url`` is a libpq URL."""
-    from alembic import command  # noqa: PLC0415 - only the store's own environment has Alembic
-    from alembic.config import Config  # noqa: PLC0415
+    from alembic import command
+    from alembic.config import Config
 
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))

@@ -38,8 +38,7 @@ class Outcome:
 
 
 def fit(frame: pd.DataFrame, directory: Path, seed: int) -> Outcome:
-    """Train on the rows of split ``train``, choose on ``validation``, set the intervals on ``calibration``
-    and ``validation``.
+    """Train on the rows of split ``train``, choose on ``validation``, set the intervals on both others.
 
     Raises TooFewRowsError below 50 training rows. Deterministic for the rows and the seed.
     """

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - statements read better in one piece
 """What a stream leaves behind, as plain values that two runs of it can be compared by."""
 
 from __future__ import annotations

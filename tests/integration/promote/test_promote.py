@@ -65,7 +65,7 @@ GATES = [{"name": "superiority", "code": "REJECT_NOT_BETTER", "value": -0.09, "c
           "verdict": "pass"}]  # fmt: skip
 
 
-def decide(world, version, champion=None, outcome="promote", code=None, run_id="r"):
+def decide(world, version, champion=None, outcome="promote", code=None, run_id="r"):  # noqa: PLR0917
     code = code or ("PROMOTE_BETTER" if champion else "PROMOTE_FIRST_MODEL")
     decision = record_decision(
         world.connection, dag_id="d", run_id=run_id, kind="promotion", outcome=outcome, code=code, champion_version=champion,
