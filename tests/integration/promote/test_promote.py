@@ -1,10 +1,5 @@
 """Promotion on a real MLflow registry and a real PostgreSQL: aliases, tags, the ledger, and kills between any two calls."""
 
-import os
-import subprocess
-import time
-import urllib.request
-from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -16,33 +11,7 @@ from ct_store.connection import connect
 from ct_store.ledger import record_decision
 from mlflow import MlflowClient
 
-from local.postgres import free_port
-
 pytestmark = pytest.mark.integration
-
-MLFLOW = Path(__file__).resolve().parents[3] / ".envs" / "mlflow" / "bin"
-
-
-@pytest.fixture(scope="module")
-def tracking_uri(tmp_path_factory):
-    directory, port = tmp_path_factory.mktemp("mlflow"), free_port()
-    command = [
-        str(MLFLOW / "mlflow"), "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-        "--backend-store-uri", f"sqlite:///{directory}/mlflow.db", "--artifacts-destination", str(directory / "artifacts"),
-    ]  # fmt: skip
-    environ = {**os.environ, "PATH": f"{MLFLOW}:{os.environ['PATH']}", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    with (directory / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environ, stdout=log, stderr=log)
-    address = f"http://127.0.0.1:{port}"
-    for _ in range(600):
-        try:
-            urllib.request.urlopen(f"{address}/health", timeout=1).close()
-            break
-        except OSError:
-            time.sleep(0.3)
-    yield address
-    server.terminate()
-    server.wait(30)
 
 
 @pytest.fixture
@@ -61,8 +30,8 @@ def world(tracking_uri, pipeline_url, monkeypatch):
         yield SimpleNamespace(name=name, client=client, connection=connection)
 
 
-GATES = [{"name": "superiority", "code": "REJECT_NOT_BETTER", "value": -0.09, "ci_low": -0.12, "ci_high": -0.06, "threshold": -0.01,
-          "verdict": "pass"}]  # fmt: skip
+SUPERIORITY = {"name": "superiority", "code": "REJECT_NOT_BETTER", "value": -0.09, "ci_low": -0.12, "ci_high": -0.06}
+GATES = [{**SUPERIORITY, "threshold": -0.01, "verdict": "pass"}]
 
 
 def decide(world, version, champion=None, outcome="promote", code=None, run_id="r"):  # noqa: PLR0917
