@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -59,6 +61,16 @@ class Logged:
 
     uri: str
     model_id: str
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """MLflow tries the logged file in place: what Python compiles there would be logged with it."""
+    before, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = before
 
 
 class Tracker:
@@ -136,7 +148,7 @@ class Tracker:
         """Log the model as a standard MLflow model from code."""
         libraries = ["mlflow-skinny", "numpy", "pandas"]
         libraries += ["catboost"] if learner == "catboost" else ["scikit-learn", "skops"]
-        with mlflow.start_run(run_id=run.info.run_id):
+        with _no_bytecode(), mlflow.start_run(run_id=run.info.run_id):
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(house_prices.model.__file__)),
