@@ -15,6 +15,8 @@ from rich.table import Table
 from rich.text import Text
 
 FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
+SHOWN = ("success", "failed", "up_for_retry")
+"""Of a task, on plain lines: what was skipped follows from what was not."""
 MARKS = {
     "success": ("✓", "green"),
     "done": ("✓", "green"),
@@ -74,8 +76,8 @@ class PlainDisplay:
         """A line when a task ends or is to be tried again, and when the run ends."""
         for task in tasks:
             before, self._seen[title, task.name] = self._seen.get((title, task.name)), task.state
-            if task.state in (*FINISHED, "up_for_retry") and before != task.state:
-                took = f" in {task.seconds:.1f} s" if task.seconds is not None and task.state != "skipped" else ""
+            if task.state in SHOWN and before != task.state:
+                took = f" in {task.seconds:.1f} s" if task.seconds is not None else ""
                 self._line(f"{title}: {task.name} {task.state}{took}")
         if state in FINISHED and self._seen.get((title, "")) != state:
             self._seen[title, ""] = state

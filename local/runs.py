@@ -24,6 +24,9 @@ MOST_SKIPS = 10
 
 POLL_SECONDS = 1.0
 
+JUNCTIONS = ("choose_retrain", "choose_promotion", "skip_training", "finish")
+"""Tasks of the DAG that only lead from one step to another; a person need not see them."""
+
 
 class RunFailedError(RuntimeError):
     """A run ended in a way that no decision explains; the message has the end of the failing task's log."""
@@ -85,7 +88,7 @@ class Pipeline:
                     title = f"batch {lines[0]['batch_number']}, {lines[0]['row_count']:,} rows"
                 elif lines and lines[0]["intake_code"]:
                     title = str(lines[0]["intake_code"])
-            self.display.run(title, state, tasks)
+            self.display.run(title, state, [task for task in tasks if task.name not in JUNCTIONS])
             if state in FINISHED:
                 break
             time.sleep(POLL_SECONDS)

@@ -140,6 +140,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
             "parallelism": 2,
             "load_examples": False,
             "dags_folder": ROOT / "provider" / "continuous_training" / "example_dags",
+            "plugins_folder": ROOT / "local" / "airflow_plugins",
             "dags_are_paused_at_creation": False,
             "execution_api_server_url": f"{own}/execution/",
             "fernet_key": settings.secrets["airflow_fernet"],
