@@ -9,15 +9,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 from ct_contract import BadDataError
 from ct_decisions.bootstrap import Clusters, mean, median, ratio_of_means
 from ct_decisions.evidence import Signal
 from ct_decisions.policy import Policy
 from ct_decisions.registry import Registry, Version
-from ct_decisions.retrain import judge_estimate, judge_share
+from ct_decisions.retrain import judge_estimate, judge_share, not_judged
 from ct_store.connection import Connection
 from house_prices.frames import read_listings
-from house_prices.scoring import areas, score
+from house_prices.scoring import Scored, areas, score
+
+Labels = npt.NDArray[np.object_]
 
 SUPPORT = (0.001, 0.999)
 """Quantiles of the training prices between which trees have seen prices."""
@@ -29,25 +32,17 @@ def measure(connection: Connection, registry: Registry, champion: Version, batch
         raise BadDataError(
             "LINEAGE_UNKNOWN",
             f"version {champion.number} in production has no tag ct.batch_ids, so its hold-out is not known. "
-            "Nothing was decided: let the pipeline train a version, or move the alias to one that it has trained.",
+            "Nothing was decided: force a training with author and reason, or move the alias to a version of the pipeline.",
         )
     unseen = _unseen_batches(connection, champion, batch_id)
     new = read_listings(connection, batch_ids=unseen)
     new = new[~new["relisted"]].reset_index(drop=True)
     reference = read_listings(connection, splits=["test"], batch_ids=champion.batch_ids)
     model = registry.load(champion)
-    scored_new, scored_reference = score(model, new), score(model, reference)
-    limits, bootstrap = policy.retrain, policy.bootstrap
-    clusters, reference_clusters = Clusters(areas(new)), Clusters(areas(reference))
-    signals = []
-    if len(reference):
-        ratio = ratio_of_means(
-            np.abs(scored_new.log_error), clusters, np.abs(scored_reference.log_error), reference_clusters, bootstrap
-        )
-        note = {"rows": len(new), "reference_rows": len(reference)}
-        signals.append(judge_estimate(limits, "error_ratio", ratio, note))
-    signals.append(judge_estimate(limits, "log_bias", median(scored_new.log_error, clusters, bootstrap)))
-    signals.append(judge_estimate(limits, "interval_coverage", mean(scored_new.inside, clusters, bootstrap)))
+    scored_new = score(model, new)
+    signals = _errors(policy, scored_new, areas(new), score(model, reference), areas(reference))
+    signals.append(judge_share(policy.retrain, "unsound_answers", scored_new.unsound / max(len(new), 1)))
+    limits = policy.retrain
     low, high = _support(connection, champion)
     outside = float(np.mean((scored_new.price < low) | (scored_new.price > high)))
     signals.append(judge_share(limits, "outside_support", outside, {"low": low, "high": high}))
@@ -63,12 +58,31 @@ def measure(connection: Connection, registry: Registry, champion: Version, batch
 
 
 def _unseen_batches(connection: Connection, champion: Version, batch_id: int) -> list[int]:
+    """The batches up to this one that the champion was not trained on."""
     rows = connection.execute(
         "SELECT batch_id FROM clean.batches WHERE batch_id <= %s AND batch_id <> ALL(%s) ORDER BY 1",
         (batch_id, champion.batch_ids),
     )
-    found = [int(row["batch_id"]) for row in rows]
-    return found or [batch_id]
+    return [int(row["batch_id"]) for row in rows]
+
+
+def _errors(policy: Policy, new: Scored, new_areas: Labels, known: Scored, known_areas: Labels) -> list[Signal]:
+    """Error ratio, bias and coverage, on the rows for which the champion gives a sound price."""
+    limits, bootstrap = policy.retrain, policy.bootstrap
+    new_areas, known_areas = new_areas[new.sound], known_areas[known.sound]
+    new, known = new.take(new.sound), known.take(known.sound)
+    note = {"rows": len(new.price), "reference_rows": len(known.price)}
+    if not len(new.price):
+        return [not_judged(limits, name, note) for name in ("error_ratio", "log_bias", "interval_coverage")]
+    clusters = Clusters(new_areas)
+    signals = [not_judged(limits, "error_ratio", note)]
+    if len(known.price):
+        error, reference = np.abs(new.log_error), np.abs(known.log_error)
+        ratio = ratio_of_means(error, clusters, reference, Clusters(known_areas), bootstrap)
+        signals = [judge_estimate(limits, "error_ratio", ratio, note)]
+    signals.append(judge_estimate(limits, "log_bias", median(new.log_error, clusters, bootstrap), note))
+    signals.append(judge_estimate(limits, "interval_coverage", mean(new.inside, clusters, bootstrap), note))
+    return signals
 
 
 def _support(connection: Connection, champion: Version) -> tuple[float, float]:
@@ -92,7 +106,8 @@ def _unseen_share(connection: Connection, column: str, known: list[int], new: li
         WITH seen AS (SELECT DISTINCT {column} AS value FROM clean.listings WHERE batch_id = ANY(%(known)s)),
              counted AS (SELECT {column} AS value, count(*) AS rows FROM clean.listings
                           WHERE batch_id = ANY(%(new)s) AND NOT relisted GROUP BY 1)
-        SELECT value, rows, sum(rows) OVER () AS all_rows, value NOT IN (SELECT value FROM seen) AS unseen
+        SELECT value, rows, sum(rows) OVER () AS all_rows,
+               NOT EXISTS (SELECT FROM seen WHERE seen.value IS NOT DISTINCT FROM counted.value) AS unseen
           FROM counted ORDER BY rows DESC, value
         """.encode(),
         {"known": known, "new": new},

@@ -76,15 +76,16 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, manual: M
     champion = registry.by_alias(PRODUCTION)
     signals: list[Signal] = []
     champion_rows = 0
+    new_rows = _waiting_rows(connection, champion, batch_id)
     if champion is not None:
         champion_rows = _rows_of(connection, champion)
-        if batch["rows_new"]:
+        if new_rows and (champion.batch_ids or manual is None):
             signals = measure(connection, registry, champion, batch_id, policy)
     verdict = decide(
         policy.retrain,
         signals,
         champion_version=champion.number if champion else None,
-        new_rows=_waiting_rows(connection, champion, batch_id),
+        new_rows=new_rows,
         champion_rows=champion_rows,
         manual=manual,
     )

@@ -7,7 +7,7 @@ Application, 1997, section 3.8). Percentile intervals; deterministic for a seed.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,15 +42,14 @@ class Clusters:
         """Sums of (n,) values by cluster, shape (count,)."""
         return np.bincount(self.index, weights=values, minlength=self.count).astype(np.float64)
 
-    def weights(self, policy: BootstrapPolicy) -> list[Floats]:
+    def weights(self, policy: BootstrapPolicy) -> Iterator[Floats]:
         """How often each resample draws each cluster, as blocks of shape (b, count) that add up to ``resamples`` rows."""
         generator = np.random.default_rng(policy.seed)
         block = max(1, _CHUNK_CELLS // max(self.count, 1))
         shares = np.full(self.count, 1 / self.count)
-        return [
-            generator.multinomial(self.count, shares, size=min(block, policy.resamples - start)).astype(np.float64)
-            for start in range(0, policy.resamples, block)
-        ]
+        for start in range(0, policy.resamples, block):
+            drawn = generator.multinomial(self.count, shares, size=min(block, policy.resamples - start))
+            yield drawn.astype(np.float64)
 
 
 def interval(resampled: Floats, value: float, policy: BootstrapPolicy) -> Estimate:

@@ -43,6 +43,7 @@ class RetrainPolicy:
     unseen_state: float
     unseen_zip3: float
     volume: float
+    unsound_answers: float
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from math import sqrt
 from typing import Any
 
 from ct_decisions.bootstrap import Estimate
@@ -31,10 +32,9 @@ def sound_answers(unsound: int) -> Gate:
     )
 
 
-def floor(policy: PromotionPolicy, change: Estimate) -> Gate:
-    """The MAE against the baseline that anyone could compute by hand."""
-    limit = -policy.baseline_gain
-    return _estimate("baseline", "REJECT_BELOW_BASELINE", change, limit, passes=change.value <= limit)
+def floor(policy: PromotionPolicy, change: Estimate | None) -> Gate:
+    """The MAE against the baseline that anyone could compute by hand; None if no answer is sound."""
+    return _optional("baseline", "REJECT_BELOW_BASELINE", change, -policy.baseline_gain, lambda c, limit: c.value <= limit)
 
 
 def superiority(policy: PromotionPolicy, change: Estimate | None) -> Gate:
@@ -58,33 +58,39 @@ def relative_error(policy: PromotionPolicy, change: Estimate | None) -> Gate:
     return _optional("relative_error", "REJECT_RELATIVE_ERROR", change, policy.relative_error, lambda c, limit: c.high <= limit)
 
 
-def bias(policy: PromotionPolicy, challenger: Estimate, champion: Estimate | None) -> Gate:
+def bias(policy: PromotionPolicy, challenger: Estimate | None, champion: Estimate | None) -> Gate:
     """The challenger is not further off than the policy allows, or than the champion is."""
-    if policy.bias is None:
-        return Gate(name="bias", code="REJECT_BIAS", value=challenger.value, threshold=None, verdict="n/a")
+    if policy.bias is None or challenger is None:
+        return _optional("bias", "REJECT_BIAS", challenger, None, None)
     limit = max(policy.bias, abs(champion.value) if champion else 0.0)
     nearest = 0.0 if challenger.low <= 0 <= challenger.high else min(abs(challenger.low), abs(challenger.high))
     return _estimate("bias", "REJECT_BIAS", challenger, limit, passes=nearest <= limit)
 
 
-def intervals(policy: PromotionPolicy, coverage: Estimate) -> Gate:
-    """The 90 % interval holds what it says, as far as the hold-out can tell."""
-    if policy.coverage_low is None or policy.coverage_high is None:
-        return _estimate("intervals", "REJECT_INTERVALS", coverage, None, passes=None)
-    holds = coverage.high >= policy.coverage_low and coverage.low <= policy.coverage_high
-    return _estimate(
-        "intervals", "REJECT_INTERVALS", coverage, policy.coverage_low, passes=holds, note={"highest": policy.coverage_high}
-    )
+def intervals(policy: PromotionPolicy, coverage: Estimate | None, calibration_rows: int | None = None) -> Gate:
+    """The 90 % interval holds what it says, as far as the hold-out can tell.
+
+    Intervals that were fitted on n homes cover level ± sqrt(level (1 - level) / n) by the luck of these homes (Vovk,
+    Conditional validity of inductive conformal predictors, 2012). Too wide by no more than that luck is no fault; too
+    narrow is, because people rely on it.
+    """
+    if policy.coverage_low is None or policy.coverage_high is None or coverage is None:
+        return _optional("intervals", "REJECT_INTERVALS", coverage, None, None)
+    level = (policy.coverage_low + policy.coverage_high) / 2
+    luck = 1.96 * sqrt(level * (1 - level) / calibration_rows) if calibration_rows else 0.0
+    highest = min(policy.coverage_high + luck, 1.0)
+    holds = coverage.high >= policy.coverage_low and coverage.low <= highest
+    note = {"highest": highest, "calibration_rows": calibration_rows}
+    return _estimate("intervals", "REJECT_INTERVALS", coverage, policy.coverage_low, passes=holds, note=note)
 
 
 def area(policy: PromotionPolicy, change: Estimate | None, rows: int) -> Gate:
     """The MAE on the new batch's part of the hold-out; counts only where a gain there is enough."""
-    if change is None or rows < policy.area_rows:
-        return Gate(
-            name=NEW_BATCH, code="REJECT_NOT_BETTER", value=change.value if change else None, threshold=0, verdict="n/a",
-            note={"rows": rows, "required_rows": policy.area_rows},
-        )  # fmt: skip
-    return _estimate(NEW_BATCH, "REJECT_NOT_BETTER", change, 0, passes=change.high < 0, note={"rows": rows})
+    note = {"rows": rows, "required_rows": policy.area_rows}
+    if change is None:
+        return Gate(name=NEW_BATCH, code="REJECT_NOT_BETTER", value=None, threshold=0, verdict="n/a", note=note)
+    proven = None if rows < policy.area_rows else change.high < 0
+    return _estimate(NEW_BATCH, "REJECT_NOT_BETTER", change, 0, passes=proven, note=note)
 
 
 def rest(policy: PromotionPolicy, change: Estimate | None) -> Gate:
@@ -95,8 +101,8 @@ def rest(policy: PromotionPolicy, change: Estimate | None) -> Gate:
 def decide(policy: PromotionPolicy, gates: Sequence[Gate], *, champion_version: str | None, retrain_code: str) -> Verdict:
     """Promote or reject.
 
-    Facts: ``failed`` (names of all gates that failed, the headline's first), ``retrain_code``, and ``area`` where a gain
-    on the new batch alone was enough.
+    Facts: ``failed`` (names of all gates that failed, the headline's first), ``retrain_code``, ``area`` where a gain on
+    the new batch alone was enough, and ``area_failed`` (gates) where it could have been and was not.
     """
     side = (NEW_BATCH, REST)
     failed = [gate for gate in gates if gate.verdict == "fail" and gate.name not in side]
@@ -105,9 +111,11 @@ def decide(policy: PromotionPolicy, gates: Sequence[Gate], *, champion_version: 
         code = "PROMOTE_FIRST_MODEL" if champion_version is None else "PROMOTE_BETTER"
         return Verdict(outcome="promote", code=code, facts=facts)
     by_name: Mapping[str, Gate] = {gate.name: gate for gate in gates}
-    local_gain = all(name in by_name and by_name[name].verdict == "pass" for name in side)
-    if [gate.name for gate in failed] == ["superiority"] and retrain_code in policy.area_reasons and local_gain:
-        return Verdict(outcome="promote", code="PROMOTE_COVERAGE", facts=facts | {"area": True})
+    if [gate.name for gate in failed] == ["superiority"] and retrain_code in policy.area_reasons:
+        missing = [name for name in side if name not in by_name or by_name[name].verdict != "pass"]
+        if not missing:
+            return Verdict(outcome="promote", code="PROMOTE_COVERAGE", facts=facts | {"area": True})
+        facts["area_failed"] = missing
     return Verdict(outcome="reject", code=failed[0].code, facts=facts)
 
 

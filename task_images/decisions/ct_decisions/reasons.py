@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
-from ct_decisions.texts import ENGLISH, SPANISH, Texts
+from ct_decisions.texts import ENGLISH, NEED_SUBJECT, SPANISH, Texts
 
 Language = Literal["en", "es"]
 
@@ -27,7 +27,7 @@ def render(decision: Mapping[str, Any], language: str = "en") -> str:
 
 def codes() -> list[str]:
     """Every code that has a sentence."""
-    return sorted(ENGLISH.codes)
+    return sorted(code for code in ENGLISH.codes if ":" not in code)
 
 
 class _Reason:
@@ -42,9 +42,20 @@ class _Reason:
         code = self.decision["code"]
         if code not in self.texts.codes:
             raise ValueError(f"there is no sentence for the code {code!r}")
-        headline: str = self.texts.codes[code].format_map(self._words())
+        headline: str = self.texts.codes[self._variant(code)].format_map(self._words())
         headline = headline[0].upper() + headline[1:]
         return " ".join(filter(None, (headline, *self._also(), self._counterfactual())))
+
+    def _variant(self, code: str) -> str:
+        """The code, or the key of a sentence that fits better."""
+        if code == "SKIP_NO_NEW_DATA" and self.decision["kind"] == "intake":
+            return f"{code}:intake"
+        gate = self.gates.get("superiority")
+        if code != "REJECT_NOT_BETTER" or gate is None or gate.get("value") is None:
+            return code
+        if gate["value"] >= 0:
+            return f"{code}:none"
+        return f"{code}:unproven" if gate["value"] <= gate["threshold"] else code
 
     def _words(self) -> dict[str, str]:
         """The placeholders of the headline."""
@@ -60,6 +71,7 @@ class _Reason:
             "author": str(facts.get("author") or texts.somebody),
             "reason": str(facts.get("reason") or texts.no_reason),
             "stream": str(facts.get("stream") or ""),
+            "number": texts.whole(batch),
             "failures": self._failures(),
         }
         headline = self._headline_lines()
@@ -86,18 +98,24 @@ class _Reason:
     def _measured(self, line: Mapping[str, Any]) -> str:
         """One piece of evidence in words: value, interval, limit."""
         texts, name = self.texts, line["name"]
-        number, limit = texts.numbers.get(name, texts.percent), texts.limit_numbers.get(name, texts.percent)
-        value = line.get("value")
+        number, value, note = texts.numbers.get(name, texts.percent), line.get("value"), line.get("note") or {}
         sentence = texts.evidence[name + ("+" if texts.signed(name) and (value or 0) > 0 else "")]
         detail = []
         if line.get("ci_low") is not None and line.get("ci_high") is not None:
             signed = texts.with_sign(number) if texts.signed(name) else number
             detail.append(texts.interval.format(signed(line["ci_low"]), signed(line["ci_high"])))
-        if line.get("threshold") is not None and name in texts.limits:
-            detail.append(texts.limits[name].format(limit(line["threshold"])))
+        if note.get("highest") is not None:
+            detail.append(texts.between.format(number(line["threshold"]), number(note["highest"])))
+        elif line.get("threshold") is not None and name in texts.limits:
+            detail.append(texts.limits[name].format(texts.limit(name, line["threshold"], value)))
         values = self._named_values(line)
         text: str = sentence.format(number(value)) + (f" ({'; '.join(detail)})" if detail else "")
         return text + (f": {values}" if values else "")
+
+    def _clause(self, line: Mapping[str, Any], subject: str) -> str:
+        """The same as a clause that can stand alone."""
+        measured = self._measured(line)
+        return subject.format(measured) if line["name"] in NEED_SUBJECT else measured
 
     @staticmethod
     def _named_values(line: Mapping[str, Any]) -> str:
@@ -129,7 +147,23 @@ class _Reason:
             lines = [self.gates[name] for name in names] if self.decision["outcome"] == "reject" else []
             if self.decision["code"] == "PROMOTE_BETTER" and self._judged("rmse"):
                 lines = [self.gates["rmse"]]
-        return [self.texts.also.format(self.texts.listing([self._measured(line) for line in lines]))] if lines else []
+        if not lines:
+            return self._area_failed()
+        clauses = self.texts.listing([self._clause(line, self.texts.it) for line in lines])
+        template = self.texts.would_have if self.decision["outcome"] == "skip" else self.texts.also
+        return [template.format(clauses), *self._area_failed()]
+
+    def _area_failed(self) -> list[str]:
+        """Why a gain on the new batch alone did not suffice, where it could have."""
+        parts = []
+        for name in self.facts.get("area_failed") or ():
+            gate = self.gates.get(name, {})
+            note = gate.get("note") or {}
+            if (note.get("rows") or 0) < (note.get("required_rows") or 0):
+                parts.append(self.texts.too_few_rows.format(self.texts.whole(note.get("rows")), note["required_rows"]))
+            elif gate.get("value") is not None:
+                parts.append(self.texts.it.format(self._measured(gate)))
+        return [self.texts.area_failed.format(self.texts.listing(parts))] if parts else []
 
     def _counterfactual(self) -> str:
         """What would have had to be different."""
@@ -141,11 +175,11 @@ class _Reason:
             line = self.signals.get(closest["signal"])
             if line is None:
                 return ""
-            return str(texts.closest.format(self._measured(line), texts.percent(closest["reached"])))
+            return str(texts.closest.format(self._clause(line, texts.the_champion), texts.percent(closest["reached"])))
         if self.decision["code"].startswith("TRAIN_") and self.decision["code"] not in ("TRAIN_BOOTSTRAP", "TRAIN_MANUAL"):
             limits = [
                 texts.counterfactuals[name].format(
-                    texts.limit_numbers.get(name, texts.percent)(self.signals[name]["threshold"])
+                    texts.limit(name, self.signals[name]["threshold"], self.signals[name]["value"])
                 )
                 for name in facts.get("fired", ())
                 if name in self.signals and name in texts.counterfactuals

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ct_contract import BadDataError, TryLaterError
+from ct_contract import BadDataError, StepError, TryLaterError
 
 MODEL_VARIABLE = "CT_MODEL_NAME"
 DEFAULT_NAME = "house-prices"
@@ -17,6 +18,8 @@ CHALLENGER = "challenger"
 PREVIOUS = "previous"
 
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+_FINAL = (*_ABSENT, "INVALID_STATE", "PERMISSION_DENIED", "UNAUTHENTICATED")
+"""Error codes of MLflow that a retry does not change."""
 
 
 def model_name() -> str:
@@ -39,13 +42,15 @@ class Version:
 
 
 class Registry:
-    """One registered model. Every method raises TryLaterError if MLflow is away."""
+    """One registered model. Every method raises TryLaterError if MLflow is away, BadDataError if it refuses for good."""
 
     def __init__(self, name: str | None = None) -> None:
         from mlflow import MlflowClient
 
         self.name = name or model_name()
         self.client = MlflowClient()
+        # Models are read from here as long as this process lives; MLflow alone would leave a copy of each behind.
+        self._files = tempfile.TemporaryDirectory(prefix="ct-models-", ignore_cleanup_errors=True)
 
     def by_alias(self, alias: str) -> Version | None:
         """The version that an alias points to, or None."""
@@ -76,21 +81,33 @@ class Registry:
 
     def load(self, version: Version) -> Any:
         """The version as an MLflow pyfunc model. Raises BadDataError if its files are there and do not load."""
+        import mlflow.artifacts
         import mlflow.pyfunc
-        from mlflow.exceptions import MlflowException
 
+        name = f"version {version.number} of {self.name}"
         try:
-            return mlflow.pyfunc.load_model(f"models:/{self.name}/{version.number}")
-        except MlflowException as error:
-            raise unavailable(error) from error
+            files = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{self.name}/{version.number}",
+                dst_path=tempfile.mkdtemp(prefix=f"{version.number}-", dir=self._files.name),
+            )
+        except Exception as error:
+            raise TryLaterError(
+                "MODEL_FILES_UNAVAILABLE",
+                f"the files of {name} could not be fetched: {error}. Nothing was decided and no alias was moved: see that "
+                "MLflow and its artifact store answer, or move the alias to a version whose files are there.",
+            ) from error
+        try:
+            return mlflow.pyfunc.load_model(files)
         except Exception as error:
             raise BadDataError(
                 "MODEL_DOES_NOT_LOAD",
-                f"version {version.number} of {self.name} does not load: {type(error).__name__}: {error}. "
+                f"{name} does not load: {type(error).__name__}: {error}. "
                 "Nothing was decided and no alias was moved: repair its files or move the alias to another version.",
             ) from error
 
 
-def unavailable(error: Exception) -> TryLaterError:
-    """MLflow did not answer as it should; a retry may help."""
-    return TryLaterError("MLFLOW_UNAVAILABLE", f"MLflow did not answer: {error}. Nothing was changed.")
+def unavailable(error: Exception) -> StepError:
+    """What MLflow's exception means for the step: a refusal for good, or an absence that a retry may end."""
+    if getattr(error, "error_code", None) in _FINAL:
+        return BadDataError("MLFLOW_REFUSED", f"MLflow refused: {error}. What had been done before was kept.")
+    return TryLaterError("MLFLOW_UNAVAILABLE", f"MLflow did not answer: {error}. A retry goes on where this try ended.")

@@ -11,7 +11,7 @@ from ct_decisions.evidence import Signal, Verdict
 from ct_decisions.policy import RetrainPolicy
 
 RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
-    ("TRAIN_PERFORMANCE_DEGRADED", ("error_ratio",)),
+    ("TRAIN_PERFORMANCE_DEGRADED", ("error_ratio", "unsound_answers")),
     ("TRAIN_BIASED", ("log_bias",)),
     ("TRAIN_INTERVALS_INVALID", ("interval_coverage",)),
     ("TRAIN_TARGET_OUT_OF_SUPPORT", ("outside_support",)),
@@ -19,6 +19,10 @@ RULES: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("TRAIN_VOLUME", ("volume",)),
 )
 """Codes in the order in which they take the headline, with the signals that fire them."""
+
+
+NOMINAL_COVERAGE = 0.90
+"""What the models' intervals are made for; a signal of their coverage has gone no way to its limit there."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,9 +52,16 @@ def judge_estimate(policy: RetrainPolicy, name: str, estimate: Estimate, note: M
 
 
 def judge_share(policy: RetrainPolicy, name: str, share: float, note: Mapping[str, Any] | None = None) -> Signal:
-    """A signal that is a share of rows: it fires from its limit on."""
+    """A signal that is a share of rows: it fires from its limit on, where the limit is zero above it."""
     limit: float = getattr(policy, name)
-    return Signal(name=name, value=share, threshold=limit, verdict="fire" if share >= limit else "ok", note=note or {})
+    fires = share >= limit and share > 0
+    return Signal(name=name, value=share, threshold=limit, verdict="fire" if fires else "ok", note=note or {})
+
+
+def not_judged(policy: RetrainPolicy, name: str, note: Mapping[str, Any] | None = None) -> Signal:
+    """A signal that could not be measured on these rows."""
+    limits = {"error_ratio": policy.error_ratio, "log_bias": policy.bias, "interval_coverage": policy.coverage}
+    return Signal(name=name, value=None, threshold=limits[name], verdict="n/a", note=note or {})
 
 
 def required_rows(policy: RetrainPolicy, champion_rows: int) -> int:
@@ -70,7 +81,7 @@ def decide(
     """Train or skip. ``new_rows`` counts homes that were not known before the batch.
 
     Facts of the verdict: ``fired`` (names of the signals that fired, the headline's first), ``required_rows``, and for
-    a skip ``closest`` (the signal nearest to its limit, with the share of the limit that it reached).
+    a skip ``closest`` (the signal nearest to its limit, its rule, and the part of the way to the limit that it has gone).
     """
     by_name = {signal.name: signal for signal in signals}
     fired = [name for _, names in RULES for name in names if name in by_name and by_name[name].verdict == "fire"]
@@ -89,22 +100,30 @@ def decide(
     for code, names in RULES:
         if any(name in fired for name in names):
             return Verdict(outcome="train", code=code, facts=facts)
-    return Verdict(outcome="skip", code="SKIP_NO_MATERIAL_CHANGE", facts=facts | {"closest": _closest(signals)})
+    return Verdict(outcome="skip", code="SKIP_NO_MATERIAL_CHANGE", facts=facts | {"closest": _closest(policy, signals)})
 
 
-def _closest(signals: Sequence[Signal]) -> dict[str, Any] | None:
-    """The signal nearest to firing: the largest part of its limit that its deciding bound has reached."""
-
-    def reached(signal: Signal) -> float:
-        if signal.name == "error_ratio":
-            bound, limit = (signal.ci_low or 0) - 1, (signal.threshold or 1) - 1
-            return bound / limit
-        if signal.name == "interval_coverage":
-            return (1 - (signal.ci_high or 1)) / (1 - (signal.threshold or 1))
-        return abs(signal.value or 0) / (signal.threshold or 1)
-
-    judged = [s for s in signals if s.verdict == "ok" and s.value is not None and s.threshold and s.name != "new_rows"]
+def _closest(policy: RetrainPolicy, signals: Sequence[Signal]) -> dict[str, Any] | None:
+    """The signal nearest to firing; 0 is no change at all, 1 is its limit."""
+    judged = [signal for signal in signals if signal.verdict == "ok" and signal.value is not None and signal.threshold]
     if not judged:
         return None
-    nearest = max(judged, key=reached)
-    return {"signal": nearest.name, "reached": max(0.0, reached(nearest))}
+    nearest = max(judged, key=lambda signal: _reached(policy, signal))
+    rule = next((code for code, names in RULES if nearest.name in names), None)
+    return {"signal": nearest.name, "rule": rule, "reached": _reached(policy, nearest)}
+
+
+def _reached(policy: RetrainPolicy, signal: Signal) -> float:
+    """The part of the way to its limit that a signal has gone, by the bound that decides; between 0 and 1."""
+    value, limit = signal.value or 0.0, signal.threshold or 1.0
+    low, high = signal.ci_low or 0.0, signal.ci_high or 0.0
+    if signal.name == "error_ratio":
+        part = (low - 1) / max(limit - 1, 1e-9)
+    elif signal.name == "interval_coverage":
+        part = (NOMINAL_COVERAGE - high) / max(NOMINAL_COVERAGE - limit, 1e-9)
+    elif signal.name == "log_bias":
+        proven = min(abs(low), abs(high)) if low * high > 0 else 0.0
+        part = min(abs(value) / limit, proven / max(policy.bias_inner, 1e-9))
+    else:
+        part = value / limit
+    return min(max(part, 0.0), 1.0)

@@ -11,11 +11,14 @@ from ct_decisions.texts_es import WORDS as SPANISH_WORDS
 
 Number = Callable[[Any], str]
 
+NEED_SUBJECT = ("error_ratio", "log_bias", "unsound_answers", "superiority", "rmse", "relative_error", "baseline", "bias")
+"""Evidence whose words begin with a verb."""
+
 CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "rest")
 """Evidence that is a relative change: below zero is better."""
 
 _HEADLINES = {
-    "TRAIN_PERFORMANCE_DEGRADED": ("error_ratio",),
+    "TRAIN_PERFORMANCE_DEGRADED": ("error_ratio", "unsound_answers"),
     "TRAIN_BIASED": ("log_bias",),
     "TRAIN_INTERVALS_INVALID": ("interval_coverage",),
     "TRAIN_TARGET_OUT_OF_SUPPORT": ("outside_support",),
@@ -74,16 +77,17 @@ class Texts:
         return {"error_ratio": self.times, "leakage": self.whole, "sound_answers": self.whole, "new_rows": self.whole,
                 "log_bias": self._log_percent, "bias": self._log_percent}  # fmt: skip
 
-    @property
-    def limit_numbers(self) -> Mapping[str, Number]:
-        """How the limits are written, where they are no percentage."""
-        return {name: number for name, number in self.numbers.items() if name not in ("log_bias", "bias")}
-
     def _log_percent(self, value: Any) -> str:
         """A difference of logarithms as a relative difference in percent."""
         from math import expm1
 
         return self.percent(expm1(float(value))) if value is not None else "?"
+
+    def limit(self, name: str, limit: float, value: float | None) -> str:
+        """A limit as it stands beside a value: one of a bias in the value's direction, as percent like the value."""
+        if name in ("log_bias", "bias"):
+            return self._log_percent(-limit if (value or 0) < 0 else limit)
+        return self.numbers.get(name, self.percent)(limit)
 
     @staticmethod
     def signed(name: str) -> bool:

@@ -15,9 +15,18 @@ WORDS: dict[str, Any] = {
     "interval": "95% CI {} to {}",
     "closest": "Closest to a training: {}, {} of the way to its limit.",
     "would_not": "No new model would have been trained with {}.",
+    "would_have": "With enough rows it would have been trained, because {}.",
+    "area_failed": "A gain on the new batch alone was not enough either: {}.",
+    "too_few_rows": "the new batch has only {} hold-out rows, {} are needed",
+    "it": "it {}",
+    "the_champion": "the model in production {}",
+    "between": "{} to {} is required",
     "codes": {
         "SKIP_END_OF_DATA": "No batch: the source of {stream} says that all data were collected.",
         "SKIP_NO_NEW_DATA": "{batch}: not trained, because it brought no home that was not known before.",
+        "SKIP_NO_NEW_DATA:intake": (
+            "No new batch: the source of {stream} sent batch {number} again, with the bytes that are stored already."
+        ),
         "SKIP_INVALID_BATCH": (
             "{batch}: not trained, because the batch is invalid: {failures}. Its rows stay in RAW and nowhere else."
         ),
@@ -41,10 +50,17 @@ WORDS: dict[str, Any] = {
         ),
         "REJECT_LEAKAGE": "{challenger} was not promoted, because {evidence}.",
         "REJECT_UNSOUND_ANSWERS": "{challenger} was not promoted, because {evidence}.",
-        "REJECT_BELOW_BASELINE": "{challenger} was not promoted, because against the simple baseline it {evidence}.",
+        "REJECT_BELOW_BASELINE": "{challenger} was not promoted, because it {evidence}.",
         "REJECT_NOT_BETTER": (
-            "{challenger} was not promoted, because its gain over {champion} on the same hold-out rows is too small or not "
-            "proven: it {evidence}."
+            "{challenger} was not promoted, because its gain over {champion} on the same hold-out rows is too small: "
+            "it {evidence}."
+        ),
+        "REJECT_NOT_BETTER:unproven": (
+            "{challenger} was not promoted, because its gain over {champion} on the same hold-out rows may be chance: "
+            "it {evidence}."
+        ),
+        "REJECT_NOT_BETTER:none": (
+            "{challenger} was not promoted, because it is no better than {champion} on the same hold-out rows: it {evidence}."
         ),
         "REJECT_WORSE": "{challenger} was not promoted, because on the same hold-out rows as {champion} it {evidence}.",
         "REJECT_RMSE": "{challenger} was not promoted, because against {champion} it {evidence}.",
@@ -58,6 +74,7 @@ WORDS: dict[str, Any] = {
         "log_bias+": "prices {} too high",
         "interval_coverage": "only {} of the prices lie inside the 90% interval of the model in production",
         "outside_support": "{} of the prices lie outside what the model in production saw in training",
+        "unsound_answers": "gives no sound price for {} of the new homes",
         "unseen_status": "{} of the rows have a status that the model in production never saw",
         "unseen_state": "{} of the rows are in a state that the model in production never saw",
         "unseen_zip3": "{} of the rows are in a postal area (zip3) that the model in production never saw",
@@ -65,8 +82,8 @@ WORDS: dict[str, Any] = {
         "new_rows": "{} homes are new",
         "leakage": "{} homes stand both in training and in the hold-out",
         "sound_answers": "{} of its answers are no sound price",
-        "baseline": "lowers the MAE by {}",
-        "baseline+": "raises the MAE by {}",
+        "baseline": "has an MAE {} below that of the zip code's median price per square foot",
+        "baseline+": "has an MAE {} above that of the zip code's median price per square foot",
         "superiority": "lowers the MAE by {}",
         "superiority+": "raises the MAE by {}",
         "rmse": "lowers the RMSE by {}",
@@ -86,6 +103,7 @@ WORDS: dict[str, Any] = {
         "log_bias": "limit {}",
         "interval_coverage": "at least {}",
         "outside_support": "limit {}",
+        "unsound_answers": "limit {}",
         "unseen_status": "limit {}",
         "unseen_state": "limit {}",
         "unseen_zip3": "limit {}",
@@ -97,7 +115,6 @@ WORDS: dict[str, Any] = {
         "rmse": "at most {} higher is allowed",
         "relative_error": "at most {} higher is allowed",
         "bias": "limit {}",
-        "intervals": "at least {}",
         "rest": "at most {} higher is allowed",
     },
     "counterfactuals": {
@@ -105,6 +122,7 @@ WORDS: dict[str, Any] = {
         "log_bias": "a bias of at most {}",
         "interval_coverage": "a coverage of at least {}",
         "outside_support": "less than {} of the prices outside",
+        "unsound_answers": "at most {} of unsound answers",
         "unseen_status": "less than {} of unknown status",
         "unseen_state": "less than {} in unknown states",
         "unseen_zip3": "less than {} in unknown postal areas",

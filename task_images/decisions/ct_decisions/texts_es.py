@@ -15,9 +15,18 @@ WORDS: dict[str, Any] = {
     "interval": "IC95 {} a {}",
     "closest": "Lo más cercano a un entrenamiento: {}, el {} del camino hasta su límite.",
     "would_not": "No se habría entrenado un modelo nuevo con {}.",
+    "would_have": "Con filas suficientes se habría entrenado porque {}.",
+    "area_failed": "Tampoco bastó una mejora solo en el lote nuevo: {}.",
+    "too_few_rows": "el lote nuevo tiene solo {} filas de prueba y hacen falta {}",
+    "it": "{}",
+    "the_champion": "el modelo en producción {}",
+    "between": "se exige entre el {} y el {}",
     "codes": {
         "SKIP_END_OF_DATA": "Sin lote: la fuente de {stream} informa que ya se recolectaron todos los datos.",
         "SKIP_NO_NEW_DATA": "{batch}: no se entrenó porque no trajo ninguna vivienda que no se conociera ya.",
+        "SKIP_NO_NEW_DATA:intake": (
+            "Sin lote nuevo: la fuente de {stream} volvió a enviar el lote {number}, con los bytes que ya están guardados."
+        ),
         "SKIP_INVALID_BATCH": "{batch}: no se entrenó porque el lote es inválido: {failures}. Sus filas quedan solo en RAW.",
         "SKIP_INSUFFICIENT_EVIDENCE": (
             "{batch}: no se entrenó porque el lote es pequeño: {new_rows} viviendas nuevas y hacen falta {required_rows} "
@@ -39,10 +48,17 @@ WORDS: dict[str, Any] = {
         ),
         "REJECT_LEAKAGE": "No se promovió {challenger} porque {evidence}.",
         "REJECT_UNSOUND_ANSWERS": "No se promovió {challenger} porque {evidence}.",
-        "REJECT_BELOW_BASELINE": "No se promovió {challenger} porque, frente a la línea base simple, {evidence}.",
+        "REJECT_BELOW_BASELINE": "No se promovió {challenger} porque {evidence}.",
         "REJECT_NOT_BETTER": (
-            "No se promovió {challenger} porque su mejora sobre {champion} en las mismas filas de prueba es demasiado pequeña "
-            "o no está demostrada: {evidence}."
+            "No se promovió {challenger} porque su mejora sobre {champion} en las mismas filas de prueba es demasiado pequeña: "
+            "{evidence}."
+        ),
+        "REJECT_NOT_BETTER:unproven": (
+            "No se promovió {challenger} porque su mejora sobre {champion} en las mismas filas de prueba puede ser azar: "
+            "{evidence}."
+        ),
+        "REJECT_NOT_BETTER:none": (
+            "No se promovió {challenger} porque no es mejor que {champion} en las mismas filas de prueba: {evidence}."
         ),
         "REJECT_WORSE": "No se promovió {challenger} porque, sobre las mismas filas de prueba que {champion}, {evidence}.",
         "REJECT_RMSE": "No se promovió {challenger} porque, frente a {champion}, {evidence}.",
@@ -56,6 +72,7 @@ WORDS: dict[str, Any] = {
         "log_bias+": "estima los precios un {} por encima",
         "interval_coverage": "solo el {} de los precios cae dentro del intervalo del 90 % del modelo en producción",
         "outside_support": "el {} de los precios está fuera de lo que el modelo en producción vio al entrenar",
+        "unsound_answers": "no da un precio válido para el {} de las viviendas nuevas",
         "unseen_status": "el {} de las filas tiene un estado de venta que el modelo en producción nunca vio",
         "unseen_state": "el {} de las filas está en un estado que el modelo en producción nunca vio",
         "unseen_zip3": "el {} de las filas está en una zona postal (zip3) que el modelo en producción nunca vio",
@@ -63,8 +80,8 @@ WORDS: dict[str, Any] = {
         "new_rows": "{} viviendas son nuevas",
         "leakage": "{} viviendas están a la vez en entrenamiento y en prueba",
         "sound_answers": "{} de sus respuestas no son un precio válido",
-        "baseline": "reduce el MAE un {}",
-        "baseline+": "aumenta el MAE un {}",
+        "baseline": "su MAE es un {} menor que el de la mediana del precio por pie cuadrado de la zona postal",
+        "baseline+": "su MAE es un {} mayor que el de la mediana del precio por pie cuadrado de la zona postal",
         "superiority": "reduce el MAE un {}",
         "superiority+": "aumenta el MAE un {}",
         "rmse": "reduce el RMSE un {}",
@@ -82,8 +99,9 @@ WORDS: dict[str, Any] = {
     "limits": {
         "error_ratio": "límite {}",
         "log_bias": "límite {}",
-        "interval_coverage": "al menos {}",
+        "interval_coverage": "al menos el {}",
         "outside_support": "límite {}",
+        "unsound_answers": "límite {}",
         "unseen_status": "límite {}",
         "unseen_state": "límite {}",
         "unseen_zip3": "límite {}",
@@ -95,14 +113,14 @@ WORDS: dict[str, Any] = {
         "rmse": "se admite como mucho un {} más",
         "relative_error": "se admite como mucho un {} más",
         "bias": "límite {}",
-        "intervals": "al menos {}",
         "rest": "se admite como mucho un {} más",
     },
     "counterfactuals": {
         "error_ratio": "una razón de error de {} como mucho",
-        "log_bias": "un sesgo de {} como mucho",
-        "interval_coverage": "una cobertura de al menos {}",
+        "log_bias": "un sesgo del {} como mucho",
+        "interval_coverage": "una cobertura de al menos el {}",
         "outside_support": "menos del {} de los precios fuera",
+        "unsound_answers": "como mucho el {} de respuestas no válidas",
         "unseen_status": "menos del {} con estado de venta desconocido",
         "unseen_state": "menos del {} en estados desconocidos",
         "unseen_zip3": "menos del {} en zonas postales desconocidas",

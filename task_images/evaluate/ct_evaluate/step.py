@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 def evaluate(payload: TaskInput) -> TaskResult:
     """Record the run's promotion decision, or find it recorded.
 
-    Raises BadDataError if the version is unknown or a model does not load, TryLaterError if MLflow or PostgreSQL is away.
+    Raises BadDataError if the version or its lineage is unknown, a model does not load, or there are no hold-out rows;
+    TryLaterError if MLflow or PostgreSQL is away.
     """
     batch_id: int = payload.require("batch_id", int)
     number: str = payload.require("model_version", str)
@@ -75,6 +76,19 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
         )
     batches = connection.execute("SELECT batch_id FROM clean.batches WHERE batch_id <= %s", (batch_id,)).fetchall()
     known = [int(row["batch_id"]) for row in batches]
+    if batch_id not in known:
+        raise BadDataError("BATCH_NOT_CLEANED", f"CLEAN does not hold batch {batch_id}: run clean first. Nothing was decided.")
+    if not challenger.batch_ids:
+        raise BadDataError(
+            "LINEAGE_UNKNOWN",
+            f"version {challenger.number} has no tag ct.batch_ids, so the rows it was trained on are not known. "
+            "Nothing was decided: let the train step make the challenger.",
+        )
+    holdout = read_listings(connection, splits=["test"], batch_ids=known)
+    if holdout.empty:
+        raise BadDataError(
+            "NO_HOLDOUT", f"CLEAN holds no hold-out rows up to batch {batch_id}: more data are needed. Nothing was decided."
+        )
     contestants = Contestants(
         challenger=challenger,
         challenger_model=registry.load(challenger),
@@ -83,9 +97,10 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
     )
     comparison = compare(
         contestants,
-        holdout=read_listings(connection, splits=["test"], batch_ids=known),
+        holdout=holdout,
         train=read_listings(connection, splits=["train"], batch_ids=challenger.batch_ids),
         new_batches=[batch for batch in known if champion is None or batch not in champion.batch_ids],
+        calibration_rows=_calibration_rows(connection, challenger),
         policy=policy,
     )
     retrain_code = challenger.tags.get("ct.retrain_reason", "")
@@ -106,7 +121,12 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
         policy=policy.identity,
         champion_version=champion.number if champion else None,
         challenger_version=challenger.number,
-        facts={**verdict.facts, "batch_number": number["batch_number"] if number else None},
+        facts={
+            **verdict.facts,
+            "batch_number": number["batch_number"] if number else None,
+            "holdout_rows": comparison.rows,
+            "compared_rows": comparison.compared,
+        },
         gates=[gate.as_row() for gate in comparison.gates],
         evaluations=comparison.evaluations,
     )
@@ -120,6 +140,14 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
         decision_id=decision_id,
         details={"outcome": verdict.outcome, "code": verdict.code},
     )
+
+
+def _calibration_rows(connection: Connection, challenger: Version) -> int:
+    row = connection.execute(
+        "SELECT count(*) AS rows FROM clean.listings WHERE split = 'calibration' AND batch_id = ANY(%s)",
+        (challenger.batch_ids,),
+    ).fetchone()
+    return int(row["rows"]) if row else 0
 
 
 def _publish(registry: Registry, challenger: Version, decision: Mapping[str, Any]) -> None:

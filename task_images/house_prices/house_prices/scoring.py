@@ -38,12 +38,21 @@ class Scored:
         return ((self.price >= low) & (self.price <= high)).astype(np.float64)
 
     @property
-    def unsound(self) -> int:
-        """How many answers are no finite positive price inside their own interval."""
+    def sound(self) -> npt.NDArray[np.bool_]:
+        """Whether each answer is a finite positive price inside its own interval, shape (n,)."""
         price, low, high = (self.answers[name].to_numpy(dtype=np.float64) for name in ("price", "price_low", "price_high"))
         with np.errstate(invalid="ignore"):
-            sound = np.isfinite(price) & (price > 0) & (low <= price) & (price <= high)
-        return int(np.count_nonzero(~sound))
+            inside = np.isfinite(price) & (price > 0) & (low <= price) & (price <= high)
+        return np.asarray(inside, dtype=np.bool_)
+
+    @property
+    def unsound(self) -> int:
+        """How many answers are not sound."""
+        return int(np.count_nonzero(~self.sound))
+
+    def take(self, rows: npt.NDArray[np.bool_]) -> Scored:
+        """The same on some of the rows, given as a mask of shape (n,)."""
+        return Scored(self.price[rows], self.answers[rows].reset_index(drop=True))
 
 
 def model_input(frame: pd.DataFrame) -> pd.DataFrame:

@@ -37,9 +37,12 @@ def promote(payload: TaskInput) -> TaskResult:
     try:
         with connect("promote") as connection:
             decision = _decision(connection, payload.require("decision_id", str), action, number)
-            version = registry.require(number)
-            carry_out = _promote if action == "promote" else _reject
-            previous = carry_out(connection, payload, registry, version, decision)
+            previous: str | None = decision["champion_version"]
+            if _carried_out(connection, payload, decision, "promoted" if action == "promote" else "rejected"):
+                log.info("this was carried out before; what has happened to the aliases since then is left alone")
+            else:
+                carry_out = _promote if action == "promote" else _reject
+                carry_out(connection, payload, registry, registry.require(number), decision)
     except MlflowException as error:
         raise unavailable(error) from error
     return TaskResult(
@@ -70,9 +73,18 @@ def _decision(connection: Connection, decision_id: str, action: str, number: str
     return with_evidence(connection, row)
 
 
+def _carried_out(connection: Connection, payload: TaskInput, decision: Mapping[str, Any], event: str) -> bool:
+    """Whether the ledger says so; its line is written last."""
+    line = connection.execute(
+        "SELECT FROM audit.model_events WHERE (dag_id, run_id, model_version, event, decision_id) = (%s, %s, %s, %s, %s)",
+        (payload.dag_id, payload.run_id, decision["challenger_version"], event, decision["decision_id"]),
+    ).fetchone()
+    return line is not None
+
+
 def _promote(
     connection: Connection, payload: TaskInput, registry: Registry, version: Version, decision: Mapping[str, Any]
-) -> str | None:
+) -> None:
     """Move the aliases. The champion that is replaced is the decision's, never what the alias shows on a second try."""
     replaced: str | None = decision["champion_version"]
     now = registry.by_alias(PRODUCTION)
@@ -101,18 +113,15 @@ def _promote(
         details={"previous": replaced},
     )
     log.info("alias production: version %s, previous: version %s", version.number, replaced)
-    return replaced
 
 
 def _reject(
     connection: Connection, payload: TaskInput, registry: Registry, version: Version, decision: Mapping[str, Any]
-) -> str | None:
+) -> None:
     """Leave production alone; the version stays registered and says why it lost."""
     _tag(registry, version, decision, stage="rejected")
     _drop_challenger(registry, version)
     _event(connection, payload, registry, number=version.number, event="rejected", decision=decision)
-    champion: str | None = decision["champion_version"]
-    return champion
 
 
 def _drop_challenger(registry: Registry, version: Version) -> None:

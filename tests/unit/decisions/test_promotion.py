@@ -122,3 +122,29 @@ def test_the_2025_course_promotes_any_gain_and_no_tie():
     policy = load_policy("course-2025").promotion
     assert decide(gates(policy, mae=Estimate(-0.0001, -0.1, 0.1)), policy=policy).code == "PROMOTE_BETTER"
     assert decide(gates(policy, mae=Estimate(0.0, -0.1, 0.1)), policy=policy).code == "REJECT_NOT_BETTER"
+
+
+def test_a_route_by_the_new_batch_that_was_open_and_failed_is_named():
+    found = decide(gates(**NOT_BETTER, area_rows=29), retrain_code="TRAIN_BIASED")
+    assert found.facts["area_failed"] == ["new_batch"]
+    found = decide(gates(**NOT_BETTER, rest=Estimate(0.0, -0.01, 0.011)), retrain_code="TRAIN_BIASED")
+    assert found.facts["area_failed"] == ["rest"]
+    assert "area_failed" not in decide(gates(**NOT_BETTER), retrain_code="TRAIN_VOLUME").facts
+
+
+def test_intervals_may_be_wider_by_the_luck_of_few_calibration_rows_and_never_narrower():
+    wide, narrow = Estimate(0.946, 0.934, 0.956), Estimate(0.86, 0.84, 0.875)
+    assert promotion.intervals(POLICY, wide, 500).verdict == "pass"
+    assert promotion.intervals(POLICY, wide, 5000).verdict == "fail"
+    assert promotion.intervals(POLICY, narrow, 500).verdict == "fail"
+    assert promotion.intervals(POLICY, wide, 500).note["highest"] == pytest.approx(0.9463, abs=1e-4)
+
+
+def test_without_a_sound_answer_only_the_soundness_is_judged():
+    nothing = {
+        "unsound": 100, "baseline": None, "mae": None, "rmse": None, "relative": None, "bias": None, "coverage": None,
+        "area": None, "area_rows": 0, "rest": None,
+    }  # fmt: skip
+    found = gates(**nothing)
+    assert [gate.name for gate in found if gate.verdict != "n/a"] == ["leakage", "sound_answers"]
+    assert decide(found).code == "REJECT_UNSOUND_ANSWERS"

@@ -21,6 +21,7 @@ SIGNALS = [
     signal("error_ratio", 1.92, 1.10, low=1.89, high=1.95),
     signal("log_bias", -0.71, 0.10, low=-0.72, high=-0.70),
     signal("interval_coverage", 0.72, 0.85, low=0.70, high=0.74),
+    signal("unsound_answers", 0.0, 0.0, "ok"),
     signal("outside_support", 1.0, 0.05),
     signal("unseen_status", 0.06, 0.05, values=["sold"]),
     signal("unseen_state", 1.0, 0.05, values=["Massachusetts"]),
@@ -35,7 +36,7 @@ GATES = [
     signal("rmse", 0.05, 0.02, "fail", 0.03, 0.08),
     signal("relative_error", 0.03, 0.01, "fail", 0.02, 0.04),
     signal("bias", 0.09, 0.03, "fail", 0.08, 0.10),
-    signal("intervals", 0.80, 0.88, "fail", 0.78, 0.82),
+    signal("intervals", 0.80, 0.88, "fail", 0.78, 0.82, highest=0.92),
     signal("new_batch", -0.33, 0, "pass", -0.40, -0.20),
     signal("rest", 0.001, 0.01, "pass", -0.002, 0.004),
 ]
@@ -86,6 +87,7 @@ def test_a_rejection_gives_value_and_limit_in_both_languages(code):
 
 
 def test_both_languages_have_the_same_words():
+    assert SPANISH.keys() == ENGLISH.keys()
     for part in ("codes", "evidence", "limits", "counterfactuals"):
         assert SPANISH[part].keys() == ENGLISH[part].keys(), part
     placeholder = re.compile(r"\{\w*\}")
@@ -105,15 +107,16 @@ def test_every_rule_has_its_sentence_and_counterfactual():
 GOLDEN = {
     ("TRAIN_PERFORMANCE_DEGRADED", "es"): (
         "Lote 4: se entrenó porque el modelo en producción (la versión 3) se equivoca 1,92 veces lo que en su evaluación "
-        "(IC95 1,89 a 1,95; límite 1,10). Además: estima los precios un 50,8 % por debajo (IC95 −51,3 % a −50,3 %; límite 10 %)"
+        "(IC95 1,89 a 1,95; límite 1,10). Además: estima los precios un 50,8 % por debajo "
+        "(IC95 −51,3 % a −50,3 %; límite 9,5 %)"
     ),
     ("TRAIN_PERFORMANCE_DEGRADED", "en"): (
         "Batch 4: trained, because the model in production (version 3) errs 1.92 times as much as in its evaluation "
-        "(95% CI 1.89 to 1.95; limit 1.10). Also: prices 50.8% too low (95% CI −51.3% to −50.3%; limit 10%)"
+        "(95% CI 1.89 to 1.95; limit 1.10). Also: it prices 50.8% too low (95% CI −51.3% to −50.3%; limit 9.5%)"
     ),
     ("REJECT_NOT_BETTER", "es"): (
-        "No se promovió la versión 4 porque su mejora sobre la versión 3 en las mismas filas de prueba es demasiado pequeña "
-        "o no está demostrada: reduce el MAE un 0,98 % (IC95 −1,9 % a +0,04 %; se exige al menos un 1 % menos)."
+        "No se promovió la versión 4 porque su mejora sobre la versión 3 en las mismas filas de prueba es demasiado pequeña: "
+        "reduce el MAE un 0,98 % (IC95 −1,9 % a +0,04 %; se exige al menos un 1 % menos)."
     ),
     ("TRAIN_BOOTSTRAP", "es"): "Lote 4: se entrenó porque no había modelo en producción: es la línea base.",
     ("SKIP_INSUFFICIENT_EVIDENCE", "en"): (
@@ -134,13 +137,90 @@ def test_the_sentences_that_people_read_most(code, language):
 
 def test_a_training_names_what_would_have_prevented_it():
     text = render(decision("TRAIN_PERFORMANCE_DEGRADED"), "en")
-    assert "No new model would have been trained with an error ratio of at most 1.10, a bias of at most 10%" in text
+    assert "No new model would have been trained with an error ratio of at most 1.10, a bias of at most 9.5%" in text
 
 
 def test_a_skip_names_the_closest_signal_and_its_margin():
     text = render(decision("SKIP_NO_MATERIAL_CHANGE"), "en")
-    assert "Closest to a training: errs 1.92 times" in text
+    assert "Closest to a training: the model in production errs 1.92 times" in text
     assert "80% of the way to its limit" in text
+
+
+def changed(code, name, **values):
+    """The decision of a code with one piece of its evidence changed."""
+    found = decision(code)
+    for part in ("signals", "gates"):
+        found[part] = [{**line, **values} if line["name"] == name else line for line in found[part]]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("value", "english", "spanish"),
+    [
+        (-0.0098, "is too small: it lowers the MAE by 0.98%", "es demasiado pequeña: reduce el MAE un 0,98 %"),
+        (-0.04, "may be chance: it lowers the MAE by 4%", "puede ser azar: reduce el MAE un 4 %"),
+        (0.04, "it is no better than version 3 on the same hold-out rows: it raises the MAE by 4%", "aumenta el MAE un 4 %"),
+    ],
+)
+def test_a_gain_that_does_not_suffice_says_in_which_way(value, english, spanish):
+    found = changed("REJECT_NOT_BETTER", "superiority", value=value, ci_high=0.05)
+    assert english in render(found, "en")
+    assert spanish in render(found, "es")
+
+
+def test_a_rejection_says_why_a_gain_on_the_new_batch_was_not_enough():
+    found = changed("REJECT_NOT_BETTER", "new_batch", verdict="n/a", note={"rows": 25, "required_rows": 30})
+    found["facts"]["area_failed"] = ["new_batch"]
+    assert "the new batch has only 25 hold-out rows, 30 are needed." in render(found, "en")
+    assert "el lote nuevo tiene solo 25 filas de prueba y hacen falta 30." in render(found, "es")
+    found = changed("REJECT_NOT_BETTER", "rest", value=0.02, ci_high=0.03, verdict="fail")
+    found["facts"]["area_failed"] = ["rest"]
+    assert "it raises it on the other rows by 2%" in render(found, "en")
+
+
+@pytest.mark.parametrize(("value", "share"), [(0.80, "80%"), (0.95, "95%")])
+def test_intervals_show_both_of_their_limits(value, share):
+    text = render(changed("REJECT_INTERVALS", "intervals", value=value), "en")
+    assert f"covers {share} of the hold-out" in text
+    assert "88% to 92% is required" in text
+
+
+def test_a_bias_that_is_over_its_limit_never_reads_as_if_it_were_below():
+    """A limit of 0.10 in logarithms is 9.5 % downwards and 10.5 % upwards."""
+    for value, words in ((-0.1001, "9.5% too low"), (0.1001, "10.5% too high")):
+        text = render(changed("TRAIN_BIASED", "log_bias", value=value), "en")
+        assert words in text
+        assert f"limit {words.split()[0]}" in text
+
+
+def test_a_champion_that_answers_nonsense_is_said_to():
+    found = changed("TRAIN_PERFORMANCE_DEGRADED", "unsound_answers", value=0.02, verdict="fire")
+    assert "gives no sound price for 2% of the new homes (limit 0%)" in render(found, "en")
+    assert "no da un precio válido para el 2 % de las viviendas nuevas (límite 0 %)" in render(found, "es")
+
+
+def test_a_small_batch_says_whether_it_would_have_been_trained():
+    found = decision("SKIP_INSUFFICIENT_EVIDENCE")
+    assert "With enough rows" not in render(found, "en")
+    found |= {"outcome": "skip", "signals": SIGNALS}
+    found["facts"]["fired"] = ["error_ratio", "unseen_state"]
+    assert "With enough rows it would have been trained, because it errs 1.92 times" in render(found, "en")
+    assert "Con filas suficientes se habría entrenado porque se equivoca 1,92 veces" in render(found, "es")
+
+
+def test_a_batch_that_came_again_is_no_batch_without_new_homes():
+    found = {"kind": "intake", "outcome": "skip", "code": "SKIP_NO_NEW_DATA", "facts": {"batch_number": 2, "stream": "group 9"}}
+    assert render(found, "en").startswith("No new batch: the source of group 9 sent batch 2 again")
+    assert render(found, "es").startswith("Sin lote nuevo: la fuente de group 9 volvió a enviar el lote 2")
+
+
+def test_a_rejection_names_every_gate_that_failed():
+    found = decision("REJECT_RMSE")
+    found["facts"]["failed"] = ["rmse", "bias", "intervals"]
+    text = render(found, "en")
+    assert "raises the RMSE by 5%" in text
+    assert "Also: it prices 9.4% too high" in text
+    assert "its 90% interval covers 80%" in text
 
 
 def test_an_unknown_code_or_language_is_an_error():

@@ -3,7 +3,7 @@
 import pytest
 from ct_decisions.bootstrap import Estimate
 from ct_decisions.policy import load_policy
-from ct_decisions.retrain import Manual, decide, judge_estimate, judge_share
+from ct_decisions.retrain import Manual, decide, judge_estimate, judge_share, not_judged
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,6 +19,7 @@ def quiet():
         judge_estimate(POLICY, "interval_coverage", Estimate(0.9, 0.88, 0.92)),
         *(judge_share(POLICY, name, 0.0) for name in ("outside_support", "unseen_status", "unseen_state", "unseen_zip3")),
         judge_share(POLICY, "volume", 0.1),
+        judge_share(POLICY, "unsound_answers", 0.0),
     ]
 
 
@@ -41,6 +42,7 @@ FIRES = [
     (judge_share(POLICY, "unseen_state", 0.05), "TRAIN_NEW_CATEGORIES"),
     (judge_share(POLICY, "unseen_zip3", 0.10), "TRAIN_NEW_CATEGORIES"),
     (judge_share(POLICY, "volume", 0.50), "TRAIN_VOLUME"),
+    (judge_share(POLICY, "unsound_answers", 0.0001), "TRAIN_PERFORMANCE_DEGRADED"),
 ]
 
 
@@ -76,7 +78,7 @@ def test_the_order_of_the_rules():
     assert verdict(loud, new_rows=150, champion_rows=40_000).code == "SKIP_INSUFFICIENT_EVIDENCE"
     found = verdict(loud)
     assert found.code == "TRAIN_PERFORMANCE_DEGRADED"
-    assert found.facts["fired"][:2] == ["error_ratio", "log_bias"]
+    assert found.facts["fired"][:3] == ["error_ratio", "unsound_answers", "log_bias"]
 
 
 def test_batch_3_of_the_class_stream_is_evidence_enough_at_every_scale():
@@ -90,3 +92,33 @@ def test_a_worse_error_never_turns_training_into_skipping(value, below, more):
     before = verdict(with_signal(judge_estimate(POLICY, "error_ratio", Estimate(value, low, value + 0.1))))
     worse = verdict(with_signal(judge_estimate(POLICY, "error_ratio", Estimate(value + more, low + more, value + more + 0.1))))
     assert not (before.outcome == "train" and worse.outcome == "skip")
+
+
+def test_how_near_a_signal_came_is_measured_by_the_bound_that_decides():
+    def reached(signal):
+        closest = verdict(with_signal(signal)).facts["closest"]
+        assert closest["signal"] == signal.name
+        return closest["reached"]
+
+    assert reached(judge_estimate(POLICY, "error_ratio", Estimate(1.2, 1.08, 1.3))) == pytest.approx(0.8)
+    assert reached(judge_estimate(POLICY, "log_bias", Estimate(-0.3, -0.5, -0.04))) == pytest.approx(0.8)
+    assert reached(judge_estimate(POLICY, "log_bias", Estimate(0.09, 0.08, 0.1))) == pytest.approx(0.9)
+    assert reached(judge_estimate(POLICY, "interval_coverage", Estimate(0.8, 0.7, 0.86))) == pytest.approx(0.8)
+    assert reached(judge_share(POLICY, "volume", 0.4)) == pytest.approx(0.8)
+
+
+def test_a_champion_at_rest_is_near_no_limit():
+    calm = [signal for signal in quiet() if signal.name != "volume"]
+    assert verdict(calm).facts["closest"]["reached"] == 0
+
+
+def test_a_signal_that_could_not_be_measured_decides_nothing():
+    for name in ("error_ratio", "log_bias", "interval_coverage"):
+        assert verdict(with_signal(not_judged(POLICY, name))).code == "SKIP_NO_MATERIAL_CHANGE"
+
+
+@given(st.permutations(range(9)), st.sets(st.sampled_from([code for _, code in FIRES])))
+def test_the_order_in_which_signals_arrive_changes_nothing(order, loud):
+    fired = {signal.name: signal for signal, code in FIRES if code in loud}
+    signals = [fired.get(signal.name, signal) for signal in quiet()]
+    assert verdict([signals[i] for i in order]).code == verdict(signals).code
