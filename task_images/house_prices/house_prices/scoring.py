@@ -24,7 +24,9 @@ class Scored:
     @property
     def log_error(self) -> Floats:
         """log(answer) - log(price), shape (n,)."""
-        return np.log(self.answers["price"].to_numpy(dtype=np.float64)) - np.log(self.price)
+        answers: Floats = self.answers["price"].to_numpy(dtype=np.float64)
+        difference: Floats = np.log(answers) - np.log(self.price)
+        return difference
 
     @property
     def error(self) -> Floats:
