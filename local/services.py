@@ -140,6 +140,8 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
             "parallelism": 2,
             "load_examples": False,
             "dags_folder": ROOT / "provider" / "continuous_training" / "example_dags",
+            # The first import of everything on a busy machine takes longer than the usual 30 s.
+            "dagbag_import_timeout": 300,
             "plugins_folder": ROOT / "local" / "airflow_plugins",
             "dags_are_paused_at_creation": False,
             "execution_api_server_url": f"{own}/execution/",
@@ -167,6 +169,7 @@ def airflow_environment(settings: Settings) -> dict[str, str]:
         },
         "dag_processor": {
             "parsing_processes": 1,
+            "dag_file_processor_timeout": 400,
             "min_file_process_interval": 600,
             "refresh_interval": 600,
             "print_stats_interval": 600,
@@ -269,6 +272,14 @@ def migration(settings: Settings) -> tuple[list[str], dict[str, str]]:
     """Command and environment that bring the project's database to its newest schema."""
     env = base_environment("store") | {"CT_DATABASE_URL": settings.database_url(DATABASE, "ct_owner", "owner")}
     return [executable("store", "python"), "-m", "ct_store.migrate"], env
+
+
+def airflow_first_import(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """Command and environment that import what all of Airflow's components import.
+
+    Python keeps what it compiled, so that four components that start together do not each compile the same modules.
+    """
+    return [executable("airflow", "python"), "-c", "import continuous_training.dag"], airflow_environment(settings)
 
 
 def airflow_migration(settings: Settings) -> tuple[list[str], dict[str, str]]:

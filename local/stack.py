@@ -93,8 +93,10 @@ class Stack:
         add("postgres", lambda: self._start_database(administrator))
         add("users", lambda: databases.create_owners(self.settings, administrator), after=("postgres",))
         add("mlflow", lambda: self._bring_up("mlflow"), after=("users", "install mlflow"))
+        add("airflow modules", lambda: self._command("airflow-modules", services.airflow_first_import(self.settings)),
+            after=("install airflow",))  # fmt: skip
         add("airflow schema", lambda: self._command("airflow-migration", services.airflow_migration(self.settings)),
-            after=("users", "install airflow"))  # fmt: skip
+            after=("users", "airflow modules"))  # fmt: skip
         for component in services.AIRFLOW_COMPONENTS:
             add(f"airflow {component}", partial(self._bring_up, f"airflow-{component}"), after=("airflow schema",))
         add("airflow", self._airflow_is_healthy, after=tuple(f"airflow {name}" for name in services.AIRFLOW_COMPONENTS))
