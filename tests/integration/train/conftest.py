@@ -1,63 +1,12 @@
-"""A real MLflow server, and CLEAN filled with listings of a small market with a known price structure."""
+"""CLEAN filled with listings of a small market with a known price structure."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import signal
-import subprocess
-import sys
-import tempfile
-import time
-import urllib.request
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import psycopg
 import pytest
-
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "local"))
-
-from postgres import free_port  # noqa: E402
-
-
-@pytest.fixture(scope="session")
-def tracking_uri() -> Iterator[str]:
-    """The address of an MLflow server in its own environment, on an SQLite file."""
-    python = ROOT / ".envs" / "mlflow" / "bin" / "python"
-    assert python.exists(), "make the environment first: python3 local/environments.py mlflow"
-    with tempfile.TemporaryDirectory(prefix="ct-mlflow-") as directory:
-        port = free_port()
-        command = [
-            str(python), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port), "--workers", "1",
-            "--backend-store-uri", f"sqlite:///{directory}/mlflow.db",
-            "--artifacts-destination", f"{directory}/artifacts", "--serve-artifacts",
-        ]  # fmt: skip
-        env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
-        with Path(directory, "mlflow.log").open("wb") as log:
-            server = subprocess.Popen(command, cwd=directory, env=env, stdout=log, stderr=log, start_new_session=True)
-        try:
-            url = f"http://127.0.0.1:{port}"
-            _wait_for(f"{url}/health", server)
-            yield url
-        finally:
-            os.killpg(server.pid, signal.SIGTERM)
-            server.wait(30)
-
-
-def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 150
-    while True:
-        try:
-            with opener.open(address, timeout=5):
-                return
-        except OSError:
-            assert server.poll() is None, "MLflow ended before it was healthy"
-            assert time.monotonic() < deadline, "MLflow was not healthy within 150 s"
-            time.sleep(0.3)
 
 
 def add_batch(url: str, batch_id: int, rows: int) -> None:
