@@ -45,6 +45,7 @@ class Registry:
     """One registered model. Every method raises TryLaterError if MLflow is away, BadDataError if it refuses for good."""
 
     def __init__(self, name: str | None = None) -> None:
+        os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a log is no terminal
         from mlflow import MlflowClient
 
         self.name = name or model_name()

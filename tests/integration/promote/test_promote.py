@@ -158,3 +158,43 @@ def test_production_that_moved_since_the_comparison_is_not_overwritten(world):
         run(decision, "1")
     assert caught.value.code == "PRODUCTION_MOVED"
     assert aliases(world)["production"] == "2"
+
+
+def test_a_decision_that_was_carried_out_is_not_carried_out_again(world):
+    """Somebody has moved production back since: clearing the old task does not undo that."""
+    run(decide(world, "1"), "1")
+    decision = decide(world, "2", champion="1", run_id="r2")
+    first = run(decision, "2", run_id="r2")
+    world.client.set_registered_model_alias(world.name, "production", "1")
+    assert run(decision, "2", run_id="r2") == first
+    assert aliases(world)["production"] == "1"
+    assert events(world) == [("1", "promoted"), ("1", "demoted"), ("2", "promoted")]
+
+
+def test_a_killed_rejection_ends_the_same(world, monkeypatch):
+    run(decide(world, "1"), "1")
+    decision = decide(world, "2", champion="1", outcome="reject", code="REJECT_NOT_BETTER", run_id="r2")
+
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_args):
+        raise KilledError
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "_drop_challenger", killed)
+        with pytest.raises(KilledError):
+            run(decision, "2", "reject", "r2")
+    assert events(world) == [("1", "promoted")]
+    run(decision, "2", "reject", "r2")
+    assert aliases(world) == {"production": "1"}
+    assert events(world) == [("1", "promoted"), ("2", "rejected")]
+
+
+def test_a_version_that_is_gone_is_refused_for_good(world):
+    decision = decide(world, "1")
+    world.client.delete_model_version(world.name, "1")
+    with pytest.raises(BadDataError) as caught:
+        run(decision, "1")
+    assert caught.value.code == "UNKNOWN_VERSION"
+    assert events(world) == []

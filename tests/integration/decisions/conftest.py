@@ -1,0 +1,156 @@
+"""CLEAN filled with a market whose price formula is known, and models with known faults."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import mlflow
+import numpy as np
+import pytest
+from ct_contract import TaskInput, TaskResult
+from ct_store.connection import Connection, connect
+from mlflow import MlflowClient
+
+HERE = Path(__file__).parent
+
+
+@pytest.fixture(scope="session")
+def logged_models(tracking_uri: str) -> dict[str, tuple[str, str, str]]:
+    """Models that were logged before, by their faults: address, id and run."""
+    mlflow.set_tracking_uri(tracking_uri)
+    return {}
+
+
+class World:
+    """One test's database and registered model."""
+
+    def __init__(self, connection: Connection, tracking_uri: str, logged: dict[str, Any], directory: Path) -> None:
+        self.connection = connection
+        self.client = MlflowClient(tracking_uri)
+        self.logged = logged
+        self.directory = directory
+        self.name = os.environ["CT_MODEL_NAME"]
+        self.client.create_registered_model(self.name)
+
+    def add_batch(
+        self,
+        batch_id: int,
+        rows: int,
+        *,
+        level: float = 1.0,
+        noise: float = 0.2,
+        state: str = "California",
+        status: str = "for_sale",
+        zips: Sequence[int] = tuple(range(90000, 90040)),
+        relisted: Sequence[int] = (),
+    ) -> None:
+        """Homes at size x rate of the zip code x bedrooms x level x noise; ``relisted`` are streets of earlier batches."""
+        random = np.random.default_rng(batch_id)
+        execute = self.connection.execute
+        request = execute(
+            "INSERT INTO raw.requests (stream, run_id, kind, url) VALUES ('s', 'r', 'data', 'http://s') RETURNING request_id"
+        ).fetchone()
+        execute(
+            "INSERT INTO raw.batches (batch_id, stream, batch_number, dag_id, run_id, request_id, row_count, body_bytes, "
+            "body_sha256, envelope, schema_seen, requested_at) "
+            "VALUES (%s, 's', %s, 'd', %s, %s, %s, 1, 'x', '{}', '{}', now())",
+            (batch_id, batch_id - 1, f"collect {batch_id}", request["request_id"], rows),
+        )
+        streets = list(relisted) + [batch_id * 1_000_000 + n for n in range(rows - len(relisted))]
+        with self.connection.cursor().copy("COPY clean.listings FROM STDIN") as copy:
+            for number, street in enumerate(streets, start=1):
+                zip_code = int(zips[street % len(zips)])
+                size, bed = float(np.round(np.exp(random.normal(7.4, 0.4)))), int(random.integers(1, 6))
+                worth = size * (100 + zip_code % 40 * 5) * np.exp(0.2 * (bed - 3))
+                price = float(np.round(worth * level * np.exp(random.normal(0, noise))))
+                key = f"{street}|{zip_code:05d}"
+                bucket = int(hashlib.md5(key.encode()).hexdigest()[:8], 16) % 100
+                split = "test" if bucket < 20 else "validation" if bucket < 27 else "calibration" if bucket < 34 else "train"
+                copy.write_row(
+                    (batch_id, number, key, bucket, split, street in relisted, 7, status, price, bed, 2, 0.25, street,
+                     "Town", state, f"{zip_code:05d}", size, None)
+                )  # fmt: skip
+        execute(
+            "INSERT INTO clean.batches VALUES (%s, 'r', '1', %s, %s, %s, %s, 0, '{}', 'x')",
+            (batch_id, rows, rows, rows - len(relisted), len(relisted)),
+        )
+        self.connection.commit()
+
+    def add_version(
+        self,
+        batches: str = "1",
+        alias: str | None = None,
+        reason: str = "TRAIN_VOLUME",
+        claims: float | None = None,
+        **faults: Any,
+    ) -> str:
+        """Register a model with these faults, trained on these batches; ``claims`` is the MAE that its run boasts of."""
+        key = json.dumps(faults, sort_keys=True)
+        if key not in self.logged:
+            file = self.directory / "faults.json"
+            file.write_text(key)
+            with mlflow.start_run() as run:
+                found = mlflow.pyfunc.log_model(
+                    name="model",
+                    python_model=str(HERE / "plain_model.py"),
+                    artifacts={"faults": str(file)},
+                    pip_requirements=[],
+                )
+            self.logged[key] = (found.model_uri, found.model_id, run.info.run_id)
+        uri, model_id, _ = self.logged[key]
+        run_id = self.client.create_run("0").info.run_id
+        if claims is not None:
+            self.client.log_metric(run_id, "test_mae", claims)
+        tags = {"ct.batch_ids": batches, "ct.retrain_reason": reason} if batches else {}
+        version = str(self.client.create_model_version(self.name, uri, run_id, tags=tags, model_id=model_id).version)
+        if alias:
+            self.client.set_registered_model_alias(self.name, alias, version)
+        return version
+
+    def assess(self, batch_id: int, run_id: str = "r", **inputs: Any) -> TaskResult:
+        from ct_assess.step import assess
+
+        return assess(TaskInput(task="assess", dag_id="d", run_id=run_id, inputs={"batch_id": batch_id, **inputs}))
+
+    def evaluate(self, batch_id: int, version: str, run_id: str = "r") -> TaskResult:
+        from ct_evaluate.step import evaluate
+
+        inputs = {"batch_id": batch_id, "model_version": version}
+        return evaluate(TaskInput(task="evaluate", dag_id="d", run_id=run_id, inputs=inputs))
+
+    def rows(self, query: str) -> list[dict[str, Any]]:
+        found = self.connection.execute(query.encode()).fetchall()
+        self.connection.commit()
+        return found
+
+    def aliases(self) -> dict[str, str]:
+        return {alias: str(v) for alias, v in self.client.get_registered_model(self.name).aliases.items()}
+
+    def events(self) -> list[tuple[str, str]]:
+        rows = self.rows("SELECT model_version, event FROM audit.model_events ORDER BY event_id")
+        return [(row["model_version"], row["event"]) for row in rows]
+
+
+@pytest.fixture
+def settings(tracking_uri: str, pipeline_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What a task finds in its environment; the database's URL as its owner is separate."""
+    monkeypatch.setenv("CT_DATABASE_URL", pipeline_url)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", tracking_uri)
+    monkeypatch.setenv("CT_MODEL_NAME", f"model-{uuid4().hex}")
+    monkeypatch.delenv("CT_POLICY", raising=False)
+    return pipeline_url
+
+
+@pytest.fixture
+def world(
+    settings: str, database_url: str, tracking_uri: str, logged_models: dict[str, Any], tmp_path: Path
+) -> Iterator[World]:
+    """The steps run with the rights of the pipeline; the test fills RAW and CLEAN as the owner."""
+    with connect("test", database_url) as connection:
+        yield World(connection, tracking_uri, logged_models, tmp_path)
