@@ -144,7 +144,8 @@ def _evaluations(scored: dict[str, tuple[str, Scored]], holdout: pd.DataFrame, i
     for dataset, rows in ((HOLD_OUT, np.ones(len(holdout), dtype=bool)), (NEW_BATCH, is_new)):
         if not rows.any():
             continue
-        digest = frame_digest(holdout[rows].reset_index(drop=True))
+        # Without the batch ids, which a database gives out and a killed try may have used up.
+        digest = frame_digest(holdout[rows].drop(columns="batch_id").reset_index(drop=True))
         for role, (version, answers) in scored.items():
             sound = answers.take(rows & answers.sound)
             found = metrics(sound.price, sound.answers)

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import continuous_training.example_dags as examples
@@ -169,7 +170,9 @@ def test_every_step_killed_once_and_run_again_leaves_the_same(streamed, new_worl
     assert sorted(task for tasks in KILLED.values() for task in tasks) == sorted(
         ["collect", "validate", "clean", "assess", "train", "evaluate", "promote"]
     )
-    source = {"source_url": world.source_url, "group_number": 2, "day": "Tuesday"}
+    source = {"source_url": world.source_url, "group_number": 1, "day": "Tuesday"}
+    again = f"{world.source_url}/restart_data_generation?group_number=1&day=Tuesday"
+    urllib.request.urlopen(again, timeout=10).close()
     for number in range(3):
         kills, run_id = KILLED[number], f"r{number}"
 
