@@ -46,7 +46,11 @@ def measure(connection: Connection, registry: Registry, champion: Version, batch
     low, high = _support(connection, champion)
     outside = float(np.mean((scored_new.price < low) | (scored_new.price > high)))
     signals.append(judge_share(limits, "outside_support", outside, {"low": low, "high": high}))
-    for name, column in (("unseen_status", "status"), ("unseen_state", "state"), ("unseen_zip3", "left(zip_code, 3)")):
+    for name, column in (
+        ("unseen_status", "coalesce(status, '')"),
+        ("unseen_state", "state"),
+        ("unseen_zip3", "left(zip_code, 3)"),
+    ):
         share, values = _unseen_share(connection, column, champion.batch_ids, unseen)
         signals.append(judge_share(limits, name, share, {"values": values}))
     known = connection.execute(
@@ -106,9 +110,8 @@ def _unseen_share(connection: Connection, column: str, known: list[int], new: li
         WITH seen AS (SELECT DISTINCT {column} AS value FROM clean.listings WHERE batch_id = ANY(%(known)s)),
              counted AS (SELECT {column} AS value, count(*) AS rows FROM clean.listings
                           WHERE batch_id = ANY(%(new)s) AND NOT relisted GROUP BY 1)
-        SELECT value, rows, sum(rows) OVER () AS all_rows,
-               NOT EXISTS (SELECT FROM seen WHERE seen.value IS NOT DISTINCT FROM counted.value) AS unseen
-          FROM counted ORDER BY rows DESC, value
+        SELECT counted.value, rows, sum(rows) OVER () AS all_rows, seen.value IS NULL AS unseen
+          FROM counted LEFT JOIN seen ON seen.value = counted.value ORDER BY rows DESC, counted.value
         """.encode(),
         {"known": known, "new": new},
     ).fetchall()
