@@ -128,7 +128,9 @@ class _Reason:
         for failure in self.facts.get("failed") or ():
             if not isinstance(failure, Mapping):
                 continue
-            text = f"{failure.get('column') or ''} {failure.get('expectation')}".strip()
+            column, expectation = failure.get("column") or "", failure.get("expectation")
+            words = self.texts.failures.get(column) or self.texts.failures.get(expectation)
+            text = (words.format(column) + ": " if words else "") + f"{column} {expectation}".strip()
             if failure.get("share") is not None:
                 text += f" ({self.texts.percent(failure['share'])})"
             if failure.get("examples"):

@@ -21,6 +21,13 @@ WORDS: dict[str, Any] = {
     "it": "it {}",
     "the_champion": "the model in production {}",
     "between": "{} to {} is required",
+    "failures": {
+        "repetition": "too many listings are repeated",
+        "expect_table_row_count_to_be_between": "the batch has too few rows",
+        "expect_column_values_to_not_be_null": "{} is missing in too many rows",
+        "expect_column_values_to_be_between": "{} is outside its range in too many rows",
+        "expect_column_unique_value_count_to_be_between": "{} has too few different values",
+    },
     "codes": {
         "SKIP_END_OF_DATA": "No batch: the source of {stream} says that all data were collected.",
         "SKIP_NO_NEW_DATA": "{batch}: not trained, because it brought no home that was not known before.",

@@ -21,6 +21,13 @@ WORDS: dict[str, Any] = {
     "it": "{}",
     "the_champion": "el modelo en producción {}",
     "between": "se exige entre el {} y el {}",
+    "failures": {
+        "repetition": "demasiados anuncios están repetidos",
+        "expect_table_row_count_to_be_between": "el lote tiene muy pocas filas",
+        "expect_column_values_to_not_be_null": "falta {} en demasiadas filas",
+        "expect_column_values_to_be_between": "{} está fuera de su rango en demasiadas filas",
+        "expect_column_unique_value_count_to_be_between": "{} tiene muy pocos valores distintos",
+    },
     "codes": {
         "SKIP_END_OF_DATA": "Sin lote: la fuente de {stream} informa que ya se recolectaron todos los datos.",
         "SKIP_NO_NEW_DATA": "{batch}: no se entrenó porque no trajo ninguna vivienda que no se conociera ya.",

@@ -88,10 +88,10 @@ def test_a_rejection_gives_value_and_limit_in_both_languages(code):
 
 def test_both_languages_have_the_same_words():
     assert SPANISH.keys() == ENGLISH.keys()
-    for part in ("codes", "evidence", "limits", "counterfactuals"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures"):
         assert SPANISH[part].keys() == ENGLISH[part].keys(), part
     placeholder = re.compile(r"\{\w*\}")
-    for part in ("codes", "evidence", "limits", "counterfactuals"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures"):
         for key, text in ENGLISH[part].items():
             assert sorted(placeholder.findall(text)) == sorted(placeholder.findall(SPANISH[part][key])), key
 
@@ -124,7 +124,8 @@ GOLDEN = {
         "production. Its rows are kept and count with the next batch."
     ),
     ("SKIP_INVALID_BATCH", "en"): (
-        "Batch 4: not trained, because the batch is invalid: price expect_column_values_to_not_be_null (100%): cheap. "
+        "Batch 4: not trained, because the batch is invalid: price is missing in too many rows: "
+        "price expect_column_values_to_not_be_null (100%): cheap. "
         "Its rows stay in RAW and nowhere else."
     ),
 }
@@ -206,6 +207,15 @@ def test_a_small_batch_says_whether_it_would_have_been_trained():
     found["facts"]["fired"] = ["error_ratio", "unseen_state"]
     assert "With enough rows it would have been trained, because it errs 1.92 times" in render(found, "en")
     assert "Con filas suficientes se habría entrenado porque se equivoca 1,92 veces" in render(found, "es")
+
+
+def test_an_invalid_batch_says_what_is_wrong_in_plain_words_and_by_its_expectation():
+    found = decision("SKIP_INVALID_BATCH")
+    assert "falta price en demasiadas filas: price expect_column_values_to_not_be_null (100 %)" in render(found, "es")
+    found["facts"]["failed"] = [{"column": "repetition", "expectation": "expect_column_values_to_be_between", "share": 0.967}]
+    assert "too many listings are repeated: repetition expect_column_values_to_be_between (96.7%)" in render(found, "en")
+    found["facts"]["failed"] = [{"column": "colour", "expectation": "expect_column_to_exist"}]
+    assert "invalid: colour expect_column_to_exist." in render(found, "en")
 
 
 def test_a_batch_that_came_again_is_no_batch_without_new_homes():
