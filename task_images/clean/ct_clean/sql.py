@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from house_prices import cleaning
 from house_prices.cleaning import number_as_read as _number
+from house_prices.cleaning import text_as_read as _text
 
 KEPT = (
     "brokered_by", "status", "price", "bed", "bath", "acre_lot", "street", "city", "state", "zip_code", "house_size",
@@ -12,34 +13,24 @@ KEPT = (
 """The columns of CLEAN that describe the home."""
 
 
-def _whole(name: str, limit: str) -> str:
-    """The same, where it is a whole number below ``limit``."""
-    number = _number(name)
-    return f"CASE WHEN {number} >= 0 AND {number} < {limit} AND {number} = trunc({number}) THEN {number}::bigint END"
-
-
-def _text(name: str) -> str:
-    return f"nullif(btrim(r.{name}), '')"
-
-
 READ = f"""
 CREATE TEMPORARY TABLE read_rows ON COMMIT DROP AS
 SELECT *,
-       lpad(zip_number::text, 5, '0') AS zip_code,
-       street::text || '|' || lpad(zip_number::text, 5, '0') AS property_key
+       {cleaning.zip_code("zip_number")} AS zip_code,
+       street::text || '|' || {cleaning.zip_code("zip_number")} AS property_key
   FROM (SELECT r.row_number, r.other,
-               {_whole("brokered_by", "2e9")}::integer AS brokered_by,
+               ({cleaning.BROKER})::integer AS brokered_by,
                {_text("status")} AS status,
                {_number("price")} AS price,
                {_number("bed")} AS bed,
                {_number("bath")} AS bath,
                CASE WHEN {_number("acre_lot")} BETWEEN 0 AND {cleaning.ACRE_LOT_LARGEST}
                     THEN {_number("acre_lot")} END AS acre_lot,
-               {_whole("street", "9e15")} AS street,
+               {cleaning.STREET} AS street,
                {_text("city")} AS city,
                {_text("state")} AS state,
                coalesce(r.zip_code::text, r.other->>'zip_code') AS zip_delivered,
-               nullif({_whole("zip_code", "100000")}, 0) AS zip_number,
+               {cleaning.ZIP_NUMBER} AS zip_number,
                {_number("house_size")} AS house_size,
                CASE WHEN r.prev_sold_date ~ '^\\d{{4}}-\\d{{2}}-\\d{{2}}$' AND pg_input_is_valid(r.prev_sold_date, 'date')
                     THEN r.prev_sold_date::date END AS prev_sold_date
@@ -63,14 +54,19 @@ SELECT *,
   FROM read_rows
 """
 
+ANALYSE = "ANALYZE judged"
+"""A temporary table has no statistics of its own; without them the join with CLEAN is planned for a handful of rows."""
+
 _SAME = "property_key, status, price, bed, bath, acre_lot, house_size, prev_sold_date"
+_HOME = "street, zip_number"
+"""The parts of the property key: numbers sort faster than text."""
 
 MARK = f"""
 CREATE TEMPORARY TABLE marked ON COMMIT DROP AS
 WITH sound AS (
     SELECT *,
-           row_number() OVER (PARTITION BY {_SAME} ORDER BY row_number) AS repeat,
-           row_number() OVER (PARTITION BY property_key ORDER BY row_number) AS appearance
+           row_number() OVER (PARTITION BY {_SAME.replace("property_key", _HOME)} ORDER BY row_number) AS repeat,
+           row_number() OVER (PARTITION BY {_HOME} ORDER BY row_number) AS appearance
       FROM judged WHERE rule IS NULL
 ), known AS (
     SELECT DISTINCT ON ({_SAME}) {_SAME}, batch_id, row_number

@@ -47,7 +47,7 @@ def _clean(connection: Connection, batch_id: int, run_id: str) -> dict[str, Any]
         raise BadDataError("UNKNOWN_BATCH", f"RAW holds no batch {batch_id}: run collect first. Nothing was changed.")
     values = {"batch_id": batch_id, "run_id": run_id, "rules_version": cleaning.VERSION}
     connection.execute("SET LOCAL work_mem = '256MB'")
-    for statement in (sql.READ, sql.JUDGE, "ANALYZE judged", sql.MARK, "ANALYZE marked", sql.QUARANTINE, sql.ACCEPT):
+    for statement in (sql.READ, sql.JUDGE, sql.ANALYSE, sql.MARK, sql.QUARANTINE, sql.ACCEPT):
         connection.execute(statement, values if "%(" in statement else None)
     done = connection.execute(sql.SUMMARISE, values).fetchone()
     if done is None:

@@ -23,12 +23,38 @@ _NUMBER = r"'^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?\s*$'"
 
 
 def number_as_read(name: str) -> str:
-    """SQL for a number column of ``raw.listings AS r``: the number, also where it arrived as text."""
+    """SQL for a number column of ``raw.listings AS r``: the number, also where it arrived as text that reads as one."""
     text = f"(r.other->>'{name}')"
     return (
         f"coalesce(r.{name}, CASE WHEN jsonb_typeof(r.other->'{name}') = 'string' AND {text} ~ {_NUMBER} "
-        f"THEN {text}::double precision END)"
+        f"AND pg_input_is_valid({text}, 'double precision') THEN {text}::double precision END)"
     )
+
+
+def whole_number_as_read(name: str, limit: str) -> str:
+    """The same, where it is a whole number from 0 to below ``limit``, as bigint; any other number is null."""
+    number = number_as_read(name)
+    return f"CASE WHEN {number} >= 0 AND {number} < {limit} AND {number} = trunc({number}) THEN {number}::bigint END"
+
+
+def text_as_read(name: str) -> str:
+    """SQL for a text column of ``raw.listings AS r`` without blanks around it; nothing but blanks is null."""
+    return f"nullif(btrim(r.{name}), '')"
+
+
+BROKER = whole_number_as_read("brokered_by", "2e9")
+STREET = whole_number_as_read("street", "9e15")
+ZIP_NUMBER = f"nullif({whole_number_as_read('zip_code', '100000')}, 0)"
+"""The zip code as a number of ``raw.listings AS r``: it is delivered without its leading zeros, and 0 is none."""
+
+
+def zip_code(number: str) -> str:
+    """SQL for the five digits of a zip code from its number."""
+    return f"lpad(({number})::text, 5, '0')"
+
+
+PROPERTY_KEY = f"({STREET})::text || '|' || {zip_code(ZIP_NUMBER)}"
+"""What listings of one home share; null where street or zip code is unusable."""
 
 
 def _absent(column: str) -> str:

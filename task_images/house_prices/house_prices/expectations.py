@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 SUITE_NAME = "house_prices"
-SUITE_VERSION = "1"
+SUITE_VERSION = "2"
 
 Severity = Literal["critical", "warning", "info"]
 
@@ -29,6 +29,12 @@ def _column(expectation: str, column: str, severity: Severity, **arguments: Any)
     return Expected(expectation=expectation, column=column, severity=severity, arguments=arguments)
 
 
+VOLUME_LEAST = 0.001
+"""Share of the accumulated rows below which a batch is hardly one: 1 in 1,000."""
+
+KNOWN_HOMES_MOST = 0.5
+"""Share of a batch's rows whose homes are known already. A tenth is usual: homes are listed, and then sold."""
+
 STATUSES = ["for_sale", "sold", "ready_to_build"]
 
 SUITE: tuple[Expected, ...] = (
@@ -37,6 +43,9 @@ SUITE: tuple[Expected, ...] = (
     _column("expect_column_values_to_be_between", "price", "critical", min_value=1, strict_min=False, mostly=0.95),
     _column("expect_column_values_to_be_between", "price", "warning", min_value=10_000, max_value=1e9, mostly=0.98),
     _column("expect_column_unique_value_count_to_be_between", "price", "critical", min_value=3),
+    _column("expect_column_median_to_be_between", "price", "warning", min_value=20_000, max_value=5_000_000),
+    # A home that costs less than 5 or more than 10,000 dollars a square foot: price and size do not belong together.
+    _column("expect_column_values_to_be_between", "price_per_square_foot", "warning", min_value=5, max_value=1e4, mostly=0.99),
     _column("expect_column_values_to_not_be_null", "status", "critical", mostly=0.80),
     _column("expect_column_values_to_be_in_set", "status", "warning", value_set=STATUSES, mostly=0.99),
     _column("expect_column_values_to_not_be_null", "state", "critical", mostly=0.80),
@@ -52,6 +61,7 @@ SUITE: tuple[Expected, ...] = (
     _column("expect_column_values_to_be_between", "house_size", "warning", min_value=100, max_value=20_000, mostly=0.99),
     _column("expect_column_values_to_not_be_null", "acre_lot", "info", mostly=0.90),
     _column("expect_column_values_to_be_between", "acre_lot", "info", min_value=0, max_value=1_000, mostly=0.99),
+    _column("expect_column_values_to_not_be_null", "brokered_by", "info", mostly=0.90),
     _column("expect_column_values_to_not_be_null", "prev_sold_date", "info", mostly=0.90),
     _column("expect_column_values_to_match_regex", "prev_sold_date", "warning", regex=r"^\d{4}-\d{2}-\d{2}$", mostly=0.99),
     # "repetition" is counted with the rows: 1 for a listing's first row. Great Expectations' own check of compound columns

@@ -1,4 +1,4 @@
-"""What changed in the columns of a batch, and what it brings that CLEAN has not seen."""
+"""What changed in the columns of a batch, and the values that CLEAN has not seen."""
 
 from __future__ import annotations
 
@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from ct_store.connection import Connection
+from house_prices.cleaning import ZIP_NUMBER, number_as_read, text_as_read, zip_code
 from house_prices.columns import COLUMNS, NAMES
 
 EXPECTED_TYPE = {column.name: column.kind for column in COLUMNS}
 CATEGORIES = {
-    "status": ("r.status", "c.status"),
-    "state": ("r.state", "c.state"),
-    "zip3": ("left(lpad((r.zip_code::bigint)::text, 5, '0'), 3)", "left(c.zip_code, 3)"),
+    "status": (text_as_read("status"), "c.status"),
+    "state": (text_as_read("state"), "c.state"),
+    "zip3": (f"left({zip_code(ZIP_NUMBER)}, 3)", "left(c.zip_code, 3)"),
 }
 """How a category is read from RAW and from CLEAN."""
 
@@ -21,30 +22,45 @@ MOST_VALUES = 20
 
 def schema_changes(schema_seen: Mapping[str, Mapping[str, int]]) -> list[dict[str, Any]]:
     """Columns that are missing, new or of another type: ``column``, ``change``, ``rows`` concerned, ``detail``."""
-    changes = []
+    changes: list[dict[str, Any]] = []
+    rows = max((sum(counts.values()) for counts in schema_seen.values()), default=0)
     for name in NAMES:
-        counts = dict(schema_seen.get(name, {}))
+        counts = dict(schema_seen.get(name) or {"missing": rows})
         missing = counts.pop("missing", 0)
         counts.pop("null", 0)
         if missing:
-            whole = "no row has it" if missing == _rows(schema_seen) else "some rows do not have it"
+            whole = "no row has it" if missing == rows else "some rows do not have it"
             changes.append({"column": name, "change": "missing", "rows": missing, "detail": whole})
-        for kind, rows in counts.items():
-            if kind != EXPECTED_TYPE[name] and rows:
+        for kind, of_kind in counts.items():
+            if kind != EXPECTED_TYPE[name] and of_kind:
                 detail = f"{kind} where {EXPECTED_TYPE[name]} was expected"
-                changes.append({"column": name, "change": "retyped", "rows": rows, "detail": detail})
+                changes.append({"column": name, "change": "retyped", "found": kind, "rows": of_kind, "detail": detail})
     for name, found in schema_seen.items():
         if name not in EXPECTED_TYPE:
             kinds = ", ".join(kind for kind in found if kind != "missing")
-            rows = sum(rows for kind, rows in found.items() if kind != "missing")
+            having = sum(count for kind, count in found.items() if kind != "missing")
             changes.append(
-                {"column": name, "change": "new", "rows": rows, "detail": f"not among the twelve ({kinds}); kept in RAW"}
+                {"column": name, "change": "new", "rows": having, "detail": f"not among the twelve ({kinds}); kept in RAW"}
             )
     return changes
 
 
-def _rows(schema_seen: Mapping[str, Mapping[str, int]]) -> int:
-    return max((sum(counts.values()) for counts in schema_seen.values()), default=0)
+def say_what_can_be_read(connection: Connection, batch_id: int, changes: list[dict[str, Any]]) -> None:
+    """Add to each number column that came as text how many of its texts read as numbers: ``readable``, also in ``detail``."""
+    for change in changes:
+        name = change["column"]
+        if change["change"] != "retyped" or change["found"] != "string" or EXPECTED_TYPE[name] != "number":
+            continue
+        row = connection.execute(
+            f"""
+            SELECT count({number_as_read(name)}) AS readable FROM raw.listings AS r
+             WHERE batch_id = %s AND jsonb_typeof(other->%s) = 'string'
+            """.encode(),
+            (batch_id, name),
+        ).fetchone()
+        change["readable"] = int(row["readable"]) if row else 0
+        count = "all" if change["readable"] == change["rows"] else f"{change['readable']:,}"
+        change["detail"] += f"; {count} of {change['rows']:,} read as numbers and are used as such"
 
 
 def new_categories(connection: Connection, batch_id: int) -> dict[str, Any]:
@@ -54,11 +70,11 @@ def new_categories(connection: Connection, batch_id: int) -> dict[str, Any]:
         rows = connection.execute(
             f"""
             WITH arrived AS (SELECT {expression} AS value, count(*) AS rows FROM raw.listings AS r
-                              WHERE batch_id = %(batch_id)s AND {expression} IS NOT NULL GROUP BY 1)
-            SELECT value, rows, sum(rows) OVER () AS all_rows,
-                   NOT EXISTS (SELECT 1 FROM clean.listings AS c
-                                WHERE c.batch_id < %(batch_id)s AND {known} = value) AS is_new
-              FROM arrived ORDER BY rows DESC, value
+                              WHERE batch_id = %(batch_id)s GROUP BY 1),
+                 known AS (SELECT DISTINCT {known} AS value FROM clean.listings AS c WHERE batch_id < %(batch_id)s)
+            SELECT value, rows, sum(rows) OVER () AS all_rows, known.value IS NULL AS is_new
+              FROM arrived LEFT JOIN known USING (value)
+             WHERE value IS NOT NULL ORDER BY rows DESC, value
             """.encode(),
             {"batch_id": batch_id},
         ).fetchall()
@@ -67,26 +83,3 @@ def new_categories(connection: Connection, batch_id: int) -> dict[str, Any]:
             share = float(sum(row["rows"] for row in new) / rows[0]["all_rows"])
             found[name] = {"values": [row["value"] for row in new[:MOST_VALUES]], "count": len(new), "share": share}
     return found
-
-
-def history(connection: Connection, batch_id: int, row_count: int) -> list[dict[str, Any]]:
-    """The batch against what CLEAN has accumulated: its volume, and how many of its homes are known."""
-    row = connection.execute(
-        """
-        SELECT (SELECT count(*) FROM clean.listings WHERE batch_id < %(batch_id)s) AS accumulated,
-               (SELECT count(*) FROM raw.listings AS r WHERE r.batch_id = %(batch_id)s AND r.street IS NOT NULL
-                   AND r.zip_code IS NOT NULL AND EXISTS (
-                   SELECT 1 FROM clean.listings AS c WHERE c.batch_id < %(batch_id)s AND c.property_key =
-                          (r.street::bigint)::text || '|' || lpad((r.zip_code::bigint)::text, 5, '0'))) AS known
-        """,
-        {"batch_id": batch_id},
-    ).fetchone()
-    if row is None:
-        raise RuntimeError("PostgreSQL counted nothing")
-    accumulated = int(row["accumulated"])
-    volume = {"rows": row_count, "accumulated": accumulated, "share": row_count / accumulated if accumulated else None}
-    known = {"rows": int(row["known"]), "share": int(row["known"]) / row_count}
-    return [
-        {"expectation": "volume_against_history", "column": None, "severity": "info", "success": True, "observed": volume},
-        {"expectation": "homes_known_before", "column": None, "severity": "info", "success": True, "observed": known},
-    ]

@@ -14,8 +14,9 @@ from house_prices.columns import NAMES
 from house_prices.expectations import SUITE_NAME, SUITE_VERSION
 from psycopg.types.json import Jsonb
 
+from ct_validate.accumulated import check_accumulated
 from ct_validate.report import render_report
-from ct_validate.schema import history, new_categories, schema_changes
+from ct_validate.schema import new_categories, say_what_can_be_read, schema_changes
 from ct_validate.suite import EXAMPLES, run_suite
 
 log = logging.getLogger(__name__)
@@ -74,8 +75,11 @@ def _validate(connection: Connection, payload: TaskInput, batch: dict[str, Any])
         if not line["success"] and line["column"] and not line.get("examples"):
             line["examples"] = _delivered(connection, batch_id, line["column"])
     accepted = all(line["success"] for line in expectations if line["severity"] == "critical")
-    expectations += history(connection, batch_id, batch["row_count"])
-    changes, categories = schema_changes(batch["schema_seen"]), new_categories(connection, batch_id)
+    connection.execute("SET LOCAL work_mem = '128MB'")
+    expectations += check_accumulated(connection, batch_id, batch["row_count"])
+    changes = schema_changes(batch["schema_seen"])
+    say_what_can_be_read(connection, batch_id, changes)
+    categories = new_categories(connection, batch_id)
     for line in expectations:
         if not line["success"]:
             log.warning(
