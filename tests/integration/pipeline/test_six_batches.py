@@ -1,16 +1,12 @@
-"""The whole stream through Airflow's ``dag.test()`` with the process runner, on real services; and again with every step
-killed in the middle of its work: both must leave the same behind."""
+"""The whole stream through Airflow's ``dag.test()`` with the process runner, on real services."""
 
 from __future__ import annotations
 
 import importlib.util
 import json
-import math
 import os
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import continuous_training.example_dags as examples
@@ -141,80 +137,3 @@ def test_the_alias_is_the_last_promotion_of_the_ledger(streamed):
 def test_no_rows_travel_through_xcom(streamed):
     _, runs = streamed
     assert all(run["xcom"] < 16_000 for run in runs)
-
-
-def step(world, run_id, task, inputs, directory, kill_after=None):  # noqa: PLR0917
-    """Run a step; with ``kill_after`` seconds it is killed in the middle of its first try and run again."""
-    if kill_after is not None:
-        first = services.Step(world, task, run_id, inputs, directory)
-        time.sleep(kill_after)
-        assert first.process.poll() is None, f"{task} had ended before it could be killed"
-        first.kill()
-        assert not first.result_path.exists()
-    status, result = services.Step(world, task, run_id, inputs, directory).finish()
-    assert status == 0, result
-    return result["summary"]
-
-
-KILLED = {
-    0: {"collect": 0.4, "validate": 2.0, "clean": 0.4},
-    1: {"train": 6.0, "promote": 2.0},
-    2: {"assess": 2.0, "evaluate": 2.0},
-}
-"""Batch number and seconds after its start at which a step is killed; each of the seven once."""
-
-
-def test_every_step_killed_once_and_run_again_leaves_the_same(streamed, new_world, tmp_path):
-    reference, _ = streamed
-    world = new_world()
-    assert sorted(task for tasks in KILLED.values() for task in tasks) == sorted(
-        ["collect", "validate", "clean", "assess", "train", "evaluate", "promote"]
-    )
-    source = {"source_url": world.source_url, "group_number": 1, "day": "Tuesday"}
-    again = f"{world.source_url}/restart_data_generation?group_number=1&day=Tuesday"
-    urllib.request.urlopen(again, timeout=10).close()
-    for number in range(3):
-        kills, run_id = KILLED[number], f"r{number}"
-
-        def go(task, inputs, kills=kills, run_id=run_id):
-            return step(world, run_id, task, inputs, tmp_path, kills.get(task))
-
-        batch = {"batch_id": go("collect", source)["batch_id"]}
-        go("validate", batch)
-        go("clean", batch)
-        retrain = go("assess", batch)
-        if retrain["decision"] == "train":
-            trained = go("train", {**batch, "retrain_decision_id": retrain["decision_id"]})
-            decided = go("evaluate", {**batch, "model_version": trained["model_version"]})
-            go("promote", {
-                **batch, "action": decided["decision"], "decision_id": decided["decision_id"],
-                "model_version": trained["model_version"],
-            })  # fmt: skip
-        else:
-            assert not set(kills) & {"train", "evaluate", "promote"}, "a killed step did not take place"
-    expected, found = (final_state.read_database(w.database_url) for w in (reference, world))
-    for name in final_state.QUERIES:
-        if name == "ledger":
-            continue
-        ours = [row for row in found[name] if row.get("batch_number") is not None]
-        theirs = [row for row in expected[name] if row.get("batch_number") is not None and row["batch_number"] < 3]
-        _same(name, ours, theirs)
-    assert all(line["lines"] == 1 for line in found["ledger"] if line["event"] != "demoted")
-
-
-def _same(name, ours, theirs):
-    """Equal field by field; numbers to nine digits."""
-    assert len(ours) == len(theirs), name
-    for our, their in zip(ours, theirs, strict=True):
-        for key, value in their.items():
-            if isinstance(value, float):
-                assert math.isclose(our[key], value, rel_tol=1e-9, abs_tol=1e-12), (name, key, our, their)
-            elif key == "metrics":
-                assert our[key].keys() == value.keys(), (name, our, their)
-                assert all(math.isclose(our[key][k], v, rel_tol=1e-9, abs_tol=1e-12) for k, v in value.items()), (
-                    name,
-                    our,
-                    their,
-                )
-            else:
-                assert our[key] == value, (name, key, our, their)
