@@ -15,7 +15,7 @@ from house_prices.expectations import SUITE_NAME, SUITE_VERSION
 from psycopg.types.json import Jsonb
 
 from ct_validate.accumulated import check_accumulated
-from ct_validate.report import render_report
+from ct_validate.report import measured, render_report, sentence
 from ct_validate.schema import new_categories, say_what_can_be_read, schema_changes
 from ct_validate.suite import EXAMPLES, run_suite
 
@@ -55,7 +55,7 @@ def validate(payload: TaskInput) -> TaskResult:
             "batch_id": batch_id,
             "expectations": len(kept["expectations"]),
             "failed": len(failed),
-            "warnings": [f"{line['column']} {line['expectation']}" for line in failed],
+            "warnings": [f"{line['column'] or ''} {line['expectation']}".strip() for line in failed],
             "schema_changes": kept["schema_changes"],
             "new_categories": {
                 name: {"count": found["count"], "share": found["share"]} for name, found in kept["new_categories"].items()
@@ -82,9 +82,8 @@ def _validate(connection: Connection, payload: TaskInput, batch: dict[str, Any])
     categories = new_categories(connection, batch_id)
     for line in expectations:
         if not line["success"]:
-            log.warning(
-                "%s: %s %s fails, %s", line["severity"], line["column"] or "", line["expectation"], line.get("share", "")
-            )
+            name = f"{line['column'] or ''} {line['expectation']}".strip()
+            log.warning("%s expectation fails: %s: %s: %s", line["severity"], name, sentence(line), measured(line))
     for change in changes:
         log.warning("column %s is %s: %s", change["column"], change["change"], change["detail"])
     report = render_report(
