@@ -71,12 +71,16 @@ _SENTENCES: dict[str, Callable[[Mapping[str, Any]], str]] = {
 }
 
 
+_OF_COLUMN = {"repetition": "No repeat of a listing that stands before it in the batch"}
+"""For columns that the query of the suite makes up, and whose numbers would say little."""
+
+
 def sentence(line: Mapping[str, Any]) -> str:
     """What a line expects, in words. Raises KeyError for an expectation that has none."""
     arguments = line.get("arguments") or {}
-    text = _SENTENCES[line["expectation"]](arguments)
+    text = _OF_COLUMN.get(line.get("column") or "") or _SENTENCES[line["expectation"]](arguments)
     mostly = arguments.get("mostly")
-    return text if mostly is None else f"{text}, in at least {mostly:.0%} of the rows that it concerns"
+    return text if mostly is None else f"{text}, in at least {mostly:.0%} of the rows"
 
 
 def measured(line: Mapping[str, Any]) -> str:
@@ -90,4 +94,4 @@ def measured(line: Mapping[str, Any]) -> str:
         return f"{share}: {_number(found['rows'])} rows to {_number(found['accumulated'])}"
     if line["expectation"] == "accumulated_rows_complete":
         return f"{_number(found['rows'])} rows of {_number(found['batches'])} batches"
-    return "" if found is None else _number(found)
+    return "no value" if found is None else _number(found)

@@ -59,8 +59,8 @@ def say_what_can_be_read(connection: Connection, batch_id: int, changes: list[di
             (batch_id, name),
         ).fetchone()
         change["readable"] = int(row["readable"]) if row else 0
-        count = "all" if change["readable"] == change["rows"] else f"{change['readable']:,}"
-        change["detail"] += f"; {count} of {change['rows']:,} read as numbers and are used as such"
+        told = f"{change['readable']:,} of {change['rows']:,} read as numbers and are used as such"
+        change["detail"] += f"; {told if change['readable'] else 'none reads as a number'}"
 
 
 def new_categories(connection: Connection, batch_id: int) -> dict[str, Any]:
