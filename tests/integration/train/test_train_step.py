@@ -44,6 +44,7 @@ def environment(monkeypatch, tracking_uri, pipeline_url):
         monkeypatch.setenv(key, value)
     mlflow.set_tracking_uri(tracking_uri)
     mlflow.set_registry_uri(tracking_uri)
+    mlflow.set_experiment(f"{name}-of-somebody-else")
     return values
 
 
