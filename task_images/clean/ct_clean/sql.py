@@ -32,8 +32,7 @@ SELECT *,
                coalesce(r.zip_code::text, r.other->>'zip_code') AS zip_delivered,
                {cleaning.ZIP_NUMBER} AS zip_number,
                {_number("house_size")} AS house_size,
-               CASE WHEN r.prev_sold_date ~ '^\\d{{4}}-\\d{{2}}-\\d{{2}}$' AND pg_input_is_valid(r.prev_sold_date, 'date')
-                    THEN r.prev_sold_date::date END AS prev_sold_date
+               {cleaning.date_as_read("prev_sold_date")} AS prev_sold_date
           FROM raw.listings AS r
          WHERE r.batch_id = %(batch_id)s) AS delivered
 """

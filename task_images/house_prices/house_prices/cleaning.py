@@ -20,6 +20,10 @@ class Rule:
 
 
 _NUMBER = r"'^\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,2})?\s*$'"
+_LONGEST_NUMBER = 100
+"""Characters; with exponents of two digits nothing of this length leaves the range of a double."""
+
+_DATE = r"'^\d{4}-(0[1-9]|1[0-2])-(0[1-9]|[12]\d|3[01])$'"
 
 
 def number_as_read(name: str) -> str:
@@ -27,7 +31,20 @@ def number_as_read(name: str) -> str:
     text = f"(r.other->>'{name}')"
     return (
         f"coalesce(r.{name}, CASE WHEN jsonb_typeof(r.other->'{name}') = 'string' AND {text} ~ {_NUMBER} "
-        f"AND pg_input_is_valid({text}, 'double precision') THEN {text}::double precision END)"
+        f"AND length({text}) <= {_LONGEST_NUMBER} THEN {text}::double precision END)"
+    )
+
+
+def date_as_read(name: str) -> str:
+    """SQL for a text column of ``raw.listings AS r`` as a date; what is no day of the calendar is null.
+
+    ``pg_input_is_valid`` would say it shorter, and would need PostgreSQL 16.
+    """
+    text = f"r.{name}"
+    last_day = f"date_part('day', (left({text}, 8) || '01')::date + interval '1 month' - interval '1 day')"
+    return (
+        f"CASE WHEN {text} ~ {_DATE} AND left({text}, 4) > '0000' THEN "
+        f"CASE WHEN substr({text}, 9)::integer <= {last_day} THEN {text}::date END END"
     )
 
 

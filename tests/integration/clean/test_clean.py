@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import date
 from pathlib import Path
 
 import psycopg
@@ -199,3 +200,27 @@ def test_only_earlier_batches_count_whatever_was_cleaned_first(store):
 def test_an_unknown_batch_is_an_error_with_a_way_out(store):
     with pytest.raises(BadDataError, match="run collect first"):
         run(99)
+
+
+def test_a_date_is_read_if_the_calendar_has_it(store):
+    """Every day that may be written in months of each length, by the calendar of Python."""
+    written = [
+        f"{year}-{month:02d}-{day:02d}"
+        for year in ("0000", "0001", "1900", "2000", "2023", "2024", "9999")
+        for month in range(14)
+        for day in range(33)
+    ]
+    written += ["2020-1-01", "2020-01-1", "20200101", "2020-01-01T00:00:00", " 2020-01-01", "", "infinity", "2020-00-00"]
+    rows = store.execute(
+        f"SELECT prev_sold_date, ({cleaning.date_as_read('prev_sold_date')})::text AS read FROM unnest(%s::text[]) "
+        "AS r(prev_sold_date)",
+        (written,),
+    ).fetchall()
+    assert {found["prev_sold_date"]: found["read"] for found in rows} == {text: by_the_calendar(text) for text in written}
+
+
+def by_the_calendar(text):
+    try:
+        return str(date.fromisoformat(text)) if len(text) == 10 else None
+    except ValueError:
+        return None

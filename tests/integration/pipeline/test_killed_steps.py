@@ -12,6 +12,7 @@ import math
 import sys
 import time
 import urllib.request
+from functools import partial
 from pathlib import Path
 
 import psycopg
@@ -52,7 +53,7 @@ def run_step(world, batch, task, inputs, directory):
     return result["summary"]
 
 
-def kill_step(world, owner_url, batch, task, inputs, directory):
+def kill_step(world, batch, task, inputs, directory, *, owner_url):
     """Start a step, and kill it where it waits to write its last table."""
     with psycopg.connect(owner_url) as holder, psycopg.connect(owner_url, autocommit=True) as watcher:
         holder.execute(f"LOCK TABLE {LAST_WRITTEN[task]} IN SHARE MODE")
@@ -68,6 +69,14 @@ def kill_step(world, owner_url, batch, task, inputs, directory):
             time.sleep(0.02)
         step.kill()
         assert not step.result_path.exists()
+
+
+def tried(world, batch, task, inputs, *, directory, kill=None):
+    """Run a step, with ``kill`` after a first try that is killed."""
+    inputs = {"source_url": world.source_url, **inputs} if task == "collect" else inputs
+    if kill is not None:
+        kill(world, batch, task, inputs, directory)
+    return run_step(world, batch, task, inputs, directory)
 
 
 def take_batch(batch, step):
@@ -97,14 +106,8 @@ def worlds(new_world, postgres_server, tmp_path_factory):
         again = f"{world.source_url}/restart_data_generation?group_number=1&day=Tuesday"
         urllib.request.urlopen(again, timeout=10).close()
         for batch in (0, KILLED_BATCH):
-
-            def step(task, inputs, world=world, owner_url=owner_url, batch=batch, kills=kills):
-                inputs = {"source_url": world.source_url, **inputs} if task == "collect" else inputs
-                if kills and batch == KILLED_BATCH:
-                    kill_step(world, owner_url, batch, task, inputs, directory)
-                return run_step(world, batch, task, inputs, directory)
-
-            take_batch(batch, step)
+            kill = partial(kill_step, owner_url=owner_url) if kills and batch == KILLED_BATCH else None
+            take_batch(batch, partial(tried, world, batch, directory=directory, kill=kill))
         made.append(world)
     return made
 
