@@ -88,6 +88,11 @@ class Airflow:
         touched.sort(key=lambda task: (task["start_date"] or "9", task["end_date"] or "9"))
         return [Task(name=task["task_id"], state=task["state"], seconds=_seconds(task)) for task in touched]
 
+    def task(self, dag: str, run: str, task: str) -> dict[str, Any]:
+        """A task instance as Airflow shows it: its state, its try, its times."""
+        found: dict[str, Any] = self._get(f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}")
+        return found
+
     def result(self, dag: str, run: str, task: str) -> dict[str, Any]:
         """What a task returned, or nothing if it returned nothing."""
         answer = self._send(
@@ -100,9 +105,9 @@ class Airflow:
 
     def log(self, dag: str, run: str, task: str, lines: int = 25) -> Sequence[str]:
         """The last lines of a task's last try."""
-        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}"
-        tries = int(self._get(path)["try_number"])
-        content = self._get(f"{path}/logs/{tries}", headers={"Accept": "application/json"})["content"]
+        tries = int(self.task(dag, run, task)["try_number"])
+        path = f"/dags/{dag}/dagRuns/{run}/taskInstances/{task}/logs/{tries}"
+        content = self._get(path, headers={"Accept": "application/json"})["content"]
         texts = [line if isinstance(line, str) else _line(line) for line in content]
         return [text for text in texts if text and "::group::" not in text and "::endgroup::" not in text][-lines:]
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import psycopg
 from psycopg import sql
-
-from local.settings import Settings
 
 DATABASE = "continuous_training"
 
@@ -16,11 +16,14 @@ MEMBERS = {"pipeline": "ct_pipeline", "serving": "ct_serving", "dashboard": "ct_
 """User (and name of the password) -> the role that holds the rights."""
 
 
-def create_owners(settings: Settings, administrator: str) -> None:
-    """Every database with an owner of its own; nobody else may connect. ``administrator`` is a superuser's URL."""
+def create_owners(passwords: Mapping[str, str], administrator: str) -> None:
+    """Every database with an owner of its own; nobody else may connect.
+
+    ``passwords`` has one for each name in ``OWNERS``; ``administrator`` is a superuser's URL.
+    """
     with psycopg.connect(administrator, autocommit=True) as connection:
         for database, (owner, secret) in OWNERS.items():
-            _user(connection, owner, settings.secrets[secret])
+            _user(connection, owner, passwords[secret])
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", (database,)).fetchone():
                 connection.execute(
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(owner))
@@ -30,11 +33,11 @@ def create_owners(settings: Settings, administrator: str) -> None:
         connection.execute("ALTER ROLE ct_owner CREATEROLE")
 
 
-def create_members(settings: Settings, administrator: str) -> None:
+def create_members(passwords: Mapping[str, str], administrator: str) -> None:
     """The users that tasks, serving and dashboard log in as, each in its one role; the roles must exist (migrations)."""
     with psycopg.connect(administrator, autocommit=True) as connection:
         for user, role in MEMBERS.items():
-            _user(connection, user, settings.secrets[user])
+            _user(connection, user, passwords[user])
             connection.execute(sql.SQL("GRANT {} TO {}").format(sql.Identifier(role), sql.Identifier(user)))
             connection.execute(
                 sql.SQL("GRANT CONNECT, TEMPORARY ON DATABASE {} TO {}").format(sql.Identifier(DATABASE), sql.Identifier(user))

@@ -45,44 +45,52 @@ class World:
         }
 
 
-@pytest.fixture(scope="session")
-def source_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The data source at 2 % of the real sizes; every group has a cursor of its own."""
-    directory, port = tmp_path_factory.mktemp("source"), free_port()
+def serve_source(directory: Path, scale: str = SCALE) -> Iterator[str]:
+    """Serve the data source at a percentage of the real sizes and yield its address."""
+    port = free_port()
     python = ENVIRONMENTS / "data_source" / "bin" / "python"
     command = [
-        str(python), "-m", "ct_data_source", "--host", "127.0.0.1", "--port", str(port), "--scale", SCALE, "--cache",
+        str(python), "-m", "ct_data_source", "--host", "127.0.0.1", "--port", str(port), "--scale", scale, "--cache",
         str(directory / "cache"),
     ]  # fmt: skip
     with (directory / "log").open("w") as log:
         server = subprocess.Popen(command, stdout=log, stderr=log)
     address = f"http://127.0.0.1:{port}"
     deadline = time.monotonic() + SOURCE_SECONDS
-    while True:
-        try:
-            urllib.request.urlopen(f"{address}/health", timeout=2).close()
-            break
-        except OSError:
-            assert server.poll() is None, (directory / "log").read_text()
-            assert time.monotonic() < deadline, "the data source was not healthy in time"
-            time.sleep(0.2)
-    yield address
-    server.terminate()
-    server.wait(30)
+    try:
+        while True:
+            try:
+                urllib.request.urlopen(f"{address}/health", timeout=2).close()
+                break
+            except OSError:
+                assert server.poll() is None, (directory / "log").read_text()
+                assert time.monotonic() < deadline, "the data source was not healthy in time"
+                time.sleep(0.2)
+        yield address
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+@pytest.fixture(scope="session")
+def source_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The data source at 2 % of the real sizes; every group has a cursor of its own."""
+    yield from serve_source(tmp_path_factory.mktemp("source"))
+
+
+def make_world(server: PostgresServer, template: str, tracking_uri: str, source_url: str) -> World:
+    """A database and a model name of a stream's own; its user has the rights of the tasks and no others."""
+    name = f"world_{uuid4().hex[:8]}"
+    with psycopg.connect(server.url(), autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
+        connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'test' IN ROLE ct_pipeline")
+    return World(server.url(name, name, "test"), tracking_uri, source_url, name.replace("_", "-"))
 
 
 @pytest.fixture(scope="session")
 def new_world(postgres_server: PostgresServer, migrated_template: str, tracking_uri: str, source_url: str) -> Any:
-    """Make a world; its user has the rights of the tasks and no others."""
-
-    def make() -> World:
-        name = f"world_{uuid4().hex[:8]}"
-        with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
-            connection.execute(f"CREATE ROLE {name} LOGIN PASSWORD 'test' IN ROLE ct_pipeline")
-        return World(postgres_server.url(name, name, "test"), tracking_uri, source_url, name.replace("_", "-"))
-
-    return make
+    """Make a world."""
+    return lambda: make_world(postgres_server, migrated_template, tracking_uri, source_url)
 
 
 class Step:

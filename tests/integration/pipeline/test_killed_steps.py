@@ -10,27 +10,16 @@ from __future__ import annotations
 import importlib.util
 import math
 import sys
-import time
 import urllib.request
 from functools import partial
 from pathlib import Path
 
-import psycopg
 import pytest
 
 pytestmark = [pytest.mark.integration, pytest.mark.timeout(1200)]
 
 HERE = Path(__file__).parent
 STEPS = ("collect", "validate", "clean", "assess", "train", "evaluate", "promote")
-LAST_WRITTEN = {
-    "collect": "raw.batches",
-    "validate": "audit.validations",
-    "clean": "clean.batches",
-    "assess": "audit.decisions",
-    "train": "audit.model_events",
-    "evaluate": "audit.model_events",
-    "promote": "audit.model_events",
-}
 KILLED_BATCH = 1
 """The second batch: the source must be restarted and read again, and a champion exists."""
 
@@ -44,6 +33,7 @@ def _load(name):
 
 final_state = _load("final_state")
 services = _load("conftest")
+holding = _load("holding")
 
 
 def run_step(world, batch, task, inputs, directory):
@@ -55,18 +45,13 @@ def run_step(world, batch, task, inputs, directory):
 
 def kill_step(world, batch, task, inputs, directory, *, owner_url):
     """Start a step, and kill it where it waits to write its last table."""
-    with psycopg.connect(owner_url) as holder, psycopg.connect(owner_url, autocommit=True) as watcher:
-        holder.execute(f"LOCK TABLE {LAST_WRITTEN[task]} IN SHARE MODE")
+    with holding.held(owner_url, task) as reached:
         step = services.Step(world, task, f"r{batch}", inputs, directory)
-        deadline = time.monotonic() + 120
-        while not watcher.execute(
-            "SELECT 1 FROM pg_locks WHERE NOT granted AND relation = %s::regclass AND database = "
-            "(SELECT oid FROM pg_database WHERE datname = current_database())",
-            (LAST_WRITTEN[task],),
-        ).fetchone():
+
+        def still_runs():
             assert step.process.poll() is None, f"{task} ended before it was killed: {step.process.communicate()[0]}"
-            assert time.monotonic() < deadline, f"{task} never came to {LAST_WRITTEN[task]}"
-            time.sleep(0.02)
+
+        reached(still_runs)
         step.kill()
         assert not step.result_path.exists()
 
@@ -98,7 +83,7 @@ def take_batch(batch, step):
 @pytest.fixture(scope="module")
 def worlds(new_world, postgres_server, tmp_path_factory):
     """The same two batches in two worlds: as they come, and with every step of the second killed once."""
-    assert set(LAST_WRITTEN) == set(STEPS)
+    assert set(holding.LAST_WRITTEN) == set(STEPS)
     directory, made = tmp_path_factory.mktemp("steps"), []
     for kills in (False, True):
         world = new_world()
