@@ -2,10 +2,12 @@
 
 AirflowFailException (no retry)
 ├── ConfigurationError   a setting is missing or impossible
+├── ImagePullError       the cluster cannot have the task's image
 ├── TaskContractError    image and provider do not speak the same contract
 └── BadDataError         status 65: the data are at fault
 AirflowException (retried)
 ├── TryLaterError        status 75: something outside is away for now
+├── ClusterUnavailableError  the Kubernetes API does not answer
 ├── TaskResultMissingError   status 0 without a result: nothing passes silently
 └── TaskError            any other status
 AirflowSkipException
@@ -21,6 +23,10 @@ class ConfigurationError(AirflowFailException):
     """A setting is missing or impossible; the message names it and says what to set."""
 
 
+class ImagePullError(AirflowFailException):
+    """The cluster cannot have the task's image, which the message names; time-outs of a busy registry are waited for."""
+
+
 class TaskContractError(AirflowFailException):
     """The result does not keep the contract, as happens with an image of another release."""
 
@@ -31,6 +37,10 @@ class BadDataError(AirflowFailException):
 
 class TryLaterError(AirflowException):
     """Something outside is away for now; a retry may help."""
+
+
+class ClusterUnavailableError(AirflowException):
+    """The Kubernetes API does not answer. A pod that runs goes on, and the next try takes it up again."""
 
 
 class TaskResultMissingError(AirflowException):

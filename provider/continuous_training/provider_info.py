@@ -31,6 +31,7 @@ def get_provider_info() -> dict[str, Any]:
             "continuous_training.links.mlflow.MLflowRunLink",
             "continuous_training.links.mlflow.MLflowModelVersionLink",
             "continuous_training.links.dashboard.HistoryLink",
+            "continuous_training.links.debug.DebugLink",
         ],
         "config": {
             SECTION: {

@@ -26,8 +26,9 @@ class Option:
 
 OPTIONS: Mapping[str, Option] = {
     "runner": Option(
-        description="Where tasks run: kubernetes (a pod each, of the task's image) or process (in the image's own Python "
-        "environment on the Airflow worker). An operator's runner argument wins.",
+        description="Where tasks run: kubernetes (a pod each, of the task's image), docker (a container each, of the same "
+        "image, on the worker's Docker engine) or process (in the image's own Python environment on the Airflow worker). "
+        "An operator's runner argument wins.",
         default="kubernetes",
         example="process",
     ),
@@ -36,6 +37,12 @@ OPTIONS: Mapping[str, Option] = {
         "(collect, validate, ...). A relative path starts at the worker's working directory.",
         default=".envs",
         example="/opt/continuous-training/environments",
+    ),
+    "docker_network": Option(
+        description="For the Docker runner: the network of the containers. With host they reach what the worker reaches by "
+        "the same addresses; the name of another network keeps them apart.",
+        default="host",
+        example="continuous-training",
     ),
     "image_prefix": Option(
         description="What stands before the task's name in the name of its image: a registry and a path, or a path only.",
@@ -47,12 +54,27 @@ OPTIONS: Mapping[str, Option] = {
         description="The Kubernetes namespace of the task pods; empty for that of the connection or of Airflow itself.",
         example="continuous-training-tasks",
     ),
+    "service_account": Option(
+        description="The service account of the task pods, which never get its token; empty for the namespace's default.",
+        example="continuous-training-tasks",
+    ),
+    "xcom_sidecar_image": Option(
+        description="The image of the side-car that holds a task's result until it is read; empty for xcom-sidecar with the "
+        "prefix and the tag above. A Kubernetes connection that names one (xcom_sidecar_container_image) wins.",
+        example="registry.example.org/busybox:1.37",
+    ),
     "database_secret": Option(
         description="The Kubernetes secret with the libpq URL of the pipeline's database, handed to tasks as CT_DATABASE_URL. "
-        "The process runner takes CT_DATABASE_URL from the environment of the Airflow worker.",
+        "The other runners take CT_DATABASE_URL from the environment of the Airflow worker.",
         default="continuous-training-database",
     ),
     "database_secret_key": Option(description="The key within that secret.", default="url"),
+    "admin_database_secret": Option(
+        description="The Kubernetes secret with the URL of a role that may create databases, handed to the scratch image only, "
+        "as CT_ADMIN_DATABASE_URL. The other runners take it from the environment of the command line.",
+        default="continuous-training-database-admin",
+    ),
+    "admin_database_secret_key": Option(description="The key within that secret.", default="url"),
     "keep_failed_pods": Option(
         description="Keep pods of failed tasks, so that they can be looked at with kubectl; somebody has to delete them.",
         default="False",

@@ -27,6 +27,9 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from kubernetes.client import ApiClient  # type: ignore[import-untyped]
 from kubernetes.client import models as k8s
 from kubernetes.client.exceptions import ApiException  # type: ignore[import-untyped]
+from urllib3.exceptions import HTTPError
+
+from continuous_training.names import BASE, SIDECAR
 
 if TYPE_CHECKING:
     import pytest
@@ -34,29 +37,65 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Ended:
-    """How the container of a pod ended: exit status, the result file's content (None for no file), log, reason."""
+    """How the container of a pod ended: exit status, the result file's content (None for no file), log, last words, reason."""
 
     exit_status: int = 0
     result: str | None = None
     log: str = ""
     message: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Waiting:
+    """A pod that has a node and does not start: the reason for which its container waits (``ErrImagePull``), and the words."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lost:
+    """A pod that the cluster ended: the reason in its status (``Evicted``), and the words."""
+
+    reason: str
+    message: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Gone:
+    """A pod that somebody deleted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Running:
+    """A pod whose container runs until its log is read, and what becomes of it then."""
+
+    then: Ended | Lost | Gone | None
+    """None: nothing, and the API itself goes away (`FakeCluster.away`)."""
+
+
+Fate = Ended | Waiting | Lost | Running | None
+"""What becomes of a pod; None for one that no node ever takes."""
 
 
 @dataclass
 class FakeCluster:
     """The calls of CoreV1Api that Airflow makes for a pod, in memory.
 
-    ``behave`` is asked once for each new pod; it may run something real. It returns how the container ended, or None for a
-    pod that no node ever takes.
+    ``behave`` is asked once for each new pod; it may run something real. ``refuse`` is an error in the place of a new pod.
+    While ``away`` is set, the API does not answer.
     """
 
-    behave: Callable[[k8s.V1Pod], Ended | None]
+    behave: Callable[[k8s.V1Pod], Fate]
+    refuse: ApiException | None = None
+    away: bool = False
     pods: dict[str, k8s.V1Pod] = field(default_factory=dict)
     created: list[k8s.V1Pod] = field(default_factory=list)
     deleted: list[str] = field(default_factory=list)
     patched: list[str] = field(default_factory=list)
     api_client: ApiClient = field(default_factory=ApiClient)
-    _ends: dict[str, Ended | None] = field(default_factory=dict)
+    _fates: dict[str, Fate] = field(default_factory=dict)
 
     def install(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """Stand in for the real cluster until the test ends."""
@@ -68,29 +107,38 @@ class FakeCluster:
         monkeypatch.setattr(PodManager, "extract_xcom", lambda _manager, pod, **_: self._result_file(pod.metadata.name))
 
     def _result_file(self, name: str) -> str:
-        ended = self._ends[name]
-        if ended is None:
+        fate = self._fates[name]
+        if not isinstance(fate, (Ended, Running)):
             raise XComRetrievalError(f"airflow-xcom-sidecar container is not running in {name}")
-        return EMPTY_XCOM_RESULT if ended.result is None else ended.result
+        return fate.result if isinstance(fate, Ended) and fate.result is not None else EMPTY_XCOM_RESULT
+
+    def _answer(self) -> None:
+        if self.away:
+            raise HTTPError("connection refused")
 
     def create_namespaced_pod(self, body: Any, namespace: str, **_: Any) -> k8s.V1Pod:
-        """Take a pod and let its container end at once."""
+        """Take a pod and let become of it what `behave` says."""
+        self._answer()
+        if self.refuse is not None:
+            raise self.refuse
         pod = self.api_client._ApiClient__deserialize(body, "V1Pod") if isinstance(body, dict) else body
         name = pod.metadata.name
-        self._ends[name] = ended = self.behave(pod)
-        pod.status = _status(ended)
+        self._fates[name] = fate = self.behave(pod)
+        pod.status = _status(fate)
         self.pods[name] = pod
         self.created.append(pod)
         return pod
 
     def read_namespaced_pod(self, name: str, namespace: str) -> k8s.V1Pod:
         """The pod, or 404."""
+        self._answer()
         if name not in self.pods:
             raise ApiException(status=404)
         return self.pods[name]
 
     def list_namespaced_pod(self, namespace: str, *, label_selector: str = "", **_: Any) -> Any:
         """The pods that have the labels."""
+        self._answer()
         return SimpleNamespace(items=[pod for pod in self.pods.values() if _selected(pod, label_selector)])
 
     def list_namespaced_event(self, **_: Any) -> Any:
@@ -99,6 +147,7 @@ class FakeCluster:
 
     def delete_namespaced_pod(self, name: str, namespace: str, **_: Any) -> None:
         """Forget the pod."""
+        self._answer()
         if name not in self.pods:
             raise ApiException(status=404)
         self.deleted.append(name)
@@ -106,18 +155,44 @@ class FakeCluster:
 
     def patch_namespaced_pod(self, name: str, namespace: str, body: Any) -> None:
         """Add the labels of the patch."""
+        self._answer()
         self.patched.append(name)
         self.pods[name].metadata.labels.update(body["metadata"]["labels"])
 
     def read_namespaced_pod_log(self, name: str, **options: Any) -> Any:
         """The log, with time stamps if they are asked for."""
-        ended = self._ends[name]
-        lines = [line.encode() for line in (ended.log if ended else "").splitlines()]
+        self._answer()
+        self.go_on(name)
+        fate = self._fates[name]
+        lines = [line.encode() for line in (fate.log if isinstance(fate, Ended) else "").splitlines()]
         if options.get("timestamps"):
             stamp = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.000000000Z ").encode()
             lines = [stamp + line for line in lines]
         whole = b"".join(line + b"\n" for line in lines)
         return _LogAnswer(whole)
+
+    def go_on(self, name: str) -> None:
+        """Let become of a running pod what its fate says; others stay as they are."""
+        fate = self._fates[name]
+        if not isinstance(fate, Running):
+            return
+        if fate.then is None:
+            self.away = True
+        elif isinstance(fate.then, Gone):
+            del self.pods[name]
+        else:
+            self._fates[name] = fate.then
+            self.pods[name].status = _status(fate.then)
+
+    def fate(self, name: str) -> Fate:
+        """What has become of a pod."""
+        return self._fates[name]
+
+    def come_back(self, name: str, fate: Ended) -> None:
+        """Let the API answer again; meanwhile the pod's container has ended."""
+        self.away = False
+        self._fates[name] = fate
+        self.pods[name].status = _status(fate)
 
 
 class _LogAnswer(list[bytes]):
@@ -132,19 +207,38 @@ class _LogAnswer(list[bytes]):
         return iter([self._content] if self._content else [])
 
 
-def _status(ended: Ended | None) -> k8s.V1PodStatus:
-    if ended is None:
-        return k8s.V1PodStatus(phase="Pending")
+def _status(fate: Fate) -> k8s.V1PodStatus:
     now = datetime.now(UTC)
-    state = k8s.V1ContainerState(
-        terminated=k8s.V1ContainerStateTerminated(exit_code=ended.exit_status, finished_at=now, message=ended.message)
-    )
-    sidecar = k8s.V1ContainerState(running=k8s.V1ContainerStateRunning(started_at=now))
-    statuses = [
-        k8s.V1ContainerStatus(name=name, image="", image_id="", ready=False, restart_count=0, state=container)
-        for name, container in (("base", state), ("airflow-xcom-sidecar", sidecar))
+    running = k8s.V1ContainerState(running=k8s.V1ContainerStateRunning(started_at=now))
+    scheduled = k8s.V1PodCondition(type="PodScheduled", status="True")
+    match fate:
+        case Ended():
+            ended = k8s.V1ContainerStateTerminated(
+                exit_code=fate.exit_status, finished_at=now, message=fate.message, reason=fate.reason
+            )
+            statuses = _containers(k8s.V1ContainerState(terminated=ended), running)
+            return k8s.V1PodStatus(phase="Running", container_statuses=statuses)
+        case Running():
+            return k8s.V1PodStatus(phase="Running", container_statuses=_containers(running, running))
+        case Waiting():
+            state = k8s.V1ContainerState(waiting=k8s.V1ContainerStateWaiting(reason=fate.reason, message=fate.message))
+            return k8s.V1PodStatus(phase="Pending", conditions=[scheduled], container_statuses=_containers(state, running))
+        case Lost():
+            state = k8s.V1ContainerState(terminated=k8s.V1ContainerStateTerminated(exit_code=137, finished_at=now))
+            return k8s.V1PodStatus(
+                phase="Failed", reason=fate.reason, message=fate.message, container_statuses=_containers(state, state)
+            )
+        case None:
+            message = "0/1 nodes are available: 1 Insufficient memory."
+            unscheduled = k8s.V1PodCondition(type="PodScheduled", status="False", reason="Unschedulable", message=message)
+            return k8s.V1PodStatus(phase="Pending", conditions=[unscheduled])
+
+
+def _containers(base: k8s.V1ContainerState, sidecar: k8s.V1ContainerState) -> list[k8s.V1ContainerStatus]:
+    return [
+        k8s.V1ContainerStatus(name=name, image="", image_id="", ready=False, restart_count=0, state=state)
+        for name, state in ((BASE, base), (SIDECAR, sidecar))
     ]
-    return k8s.V1PodStatus(phase="Running", container_statuses=statuses)
 
 
 def _selected(pod: k8s.V1Pod, selector: str) -> bool:
@@ -180,6 +274,7 @@ class TaskContext:
     run_id: str = "manual__1"
     map_index: int = -1
     try_number: int = 1
+    max_tries: int = 2
     start_date: datetime = field(default_factory=lambda: datetime.now(UTC))
     xcoms: dict[str, Any] = field(default_factory=dict)
     outlet_events: OutletEventAccessors = field(default_factory=OutletEventAccessors)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from continuous_training import pods
 from continuous_training.inputs import Input
 from continuous_training.links.dashboard import HistoryLink
+from continuous_training.links.debug import DebugLink
 from continuous_training.links.mlflow import MLflowModelVersionLink
-from continuous_training.operators import pods
 from continuous_training.operators.base import TaskImageOperator
 
 
@@ -29,7 +30,7 @@ class AssessOperator(TaskImageOperator):
         "reason": Input(kind=str),
     }
     usual_resources = pods.resources("500m", "2Gi", cpu_limit="2")
-    operator_extra_links = (HistoryLink(), MLflowModelVersionLink())
+    operator_extra_links = (HistoryLink(), DebugLink(), MLflowModelVersionLink())
 
     def __init__(
         self,

@@ -2,43 +2,44 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.cncf.kubernetes.operators.pod import KubernetesPodOperator
-from airflow.providers.cncf.kubernetes.utils.pod_manager import PodLaunchTimeoutException
 from airflow.sdk import Asset, BaseOperatorLink
-from airflow.sdk.exceptions import AirflowException
 from ct_contract import ContractError, ExitCode, TaskCall, TaskInput, TaskResult
-from ct_contract.call import INPUT_VARIABLE
 from kubernetes.client import models as k8s  # type: ignore[import-untyped]
 
-from continuous_training.exceptions import ConfigurationError, TaskContractError, TaskError
+from continuous_training import commands, kept_calls, pods
+from continuous_training.exceptions import ConfigurationError, TaskContractError, TryLaterError
 from continuous_training.inputs import Input, InputError, read_inputs
+from continuous_training.kept_calls import KeptCall
 from continuous_training.links.dashboard import HistoryLink
-from continuous_training.operators import calls, pods
+from continuous_training.links.debug import DebugLink
+from continuous_training.operators import calls
 from continuous_training.operators.endings import check_identity, failure, sentence
-from continuous_training.runners.base import Outcome, RunnerError
+from continuous_training.operators.pod import StepPodOperator
+from continuous_training.runners.base import Outcome, Runner, RunnerError, RunnerUnavailableError
+from continuous_training.runners.docker import DockerRunner
 from continuous_training.runners.process import ProcessRunner
-from continuous_training.settings import flag, option
+from continuous_training.settings import option
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
 
-class TaskImageOperator(KubernetesPodOperator):
+class TaskImageOperator(StepPodOperator):
     """Run one task image: as a pod, or where the runner setting says.
 
     Everything that ``KubernetesPodOperator`` accepts is accepted. The task is started by ``python -m ct_<step>`` with its
     inputs, the configured variables and the database's URL by secret reference, and returns its ``TaskResult`` as a
     dictionary. Exit statuses become Airflow's states: 65 fails without a retry, 75 is retried, 99 is a skip, and a task
-    without a result has failed.
+    without a result has failed. Before it starts, its call is kept as XCom ``call`` and the commands that run it again by hand
+    as XCom ``debug``.
 
     :param inputs: the step's inputs by name (templated). A value may also be the output of an earlier step
         (``collect.output``): then the value of the same name is taken from its summary.
-    :param runner: ``kubernetes`` or ``process``; None for ``[continuous_training] runner``.
+    :param runner: ``kubernetes``, ``docker`` or ``process``; None for ``[continuous_training] runner``.
     :param image: the image (templated); None for the configured prefix, the step's name and the configured tag.
     :param container_resources: None for what the step usually needs.
     """
@@ -52,7 +53,7 @@ class TaskImageOperator(KubernetesPodOperator):
         **KubernetesPodOperator.template_fields_renderers,
         "inputs": "json",
     }
-    operator_extra_links: Collection[BaseOperatorLink] = (HistoryLink(),)
+    operator_extra_links: Collection[BaseOperatorLink] = (HistoryLink(), DebugLink())
 
     def __init__(
         self,
@@ -69,6 +70,8 @@ class TaskImageOperator(KubernetesPodOperator):
         log_pod_spec_on_failure: bool = False,
         termination_message_policy: str = "FallbackToLogsOnError",
         startup_timeout_seconds: int = 600,
+        startup_check_interval_seconds: int = 1,
+        poll_interval: float = 1,
         on_finish_action: str = "delete_pod",
         on_kill_action: str = "delete_pod",
         random_name_suffix: bool = True,
@@ -93,6 +96,8 @@ class TaskImageOperator(KubernetesPodOperator):
             log_pod_spec_on_failure=log_pod_spec_on_failure,
             termination_message_policy=termination_message_policy,
             startup_timeout_seconds=startup_timeout_seconds,
+            startup_check_interval_seconds=startup_check_interval_seconds,
+            poll_interval=poll_interval,
             on_finish_action=on_finish_action,
             on_kill_action=on_kill_action,
             random_name_suffix=random_name_suffix,
@@ -107,9 +112,9 @@ class TaskImageOperator(KubernetesPodOperator):
         self.inputs = inputs or {}
         self.runner = runner
         self.result: TaskResult | None = None
-        """What the task returned, once it has; the extra links read it."""
         self._returned: Mapping[str, Any] | None = None
-        self._local: ProcessRunner | None = None
+        self._local: Runner | None = None
+        self._kept: KeptCall | None = None
 
     def task_input(self, context: Context) -> TaskInput:
         """What the task is asked to do. Raises ConfigurationError for an input that is missing or of another type."""
@@ -126,41 +131,63 @@ class TaskImageOperator(KubernetesPodOperator):
         """The inputs with what the configuration gives; steps that read some from there extend it."""
         return inputs
 
-    def task_call(self, context: Context) -> TaskCall:
-        """Image, command, input and environment of this task. Raises ConfigurationError."""
+    def task_call(self, context: Context, *, cluster: bool = False) -> TaskCall:
+        """Image, command, input and environment of this task. Raises ConfigurationError for what only a cluster has."""
         image = self.image or calls.image_name(self.step)
         return TaskCall(
             image=image,
             command=(*self.cmds, *self.arguments),
             payload=self.task_input(context),
             env={**calls.configured_variables(image), **calls.plain_variables(self.env_vars)},
-            secrets=calls.secret_references(self.env_vars, self.secrets),
+            secrets=calls.secret_references(self.env_vars, self.secrets, cluster=cluster),
+            requests=calls.amounts(self.container_resources, "requests"),
+            limits=calls.amounts(self.container_resources, "limits"),
         )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Run the task and return its result. Raises one of `continuous_training.exceptions`, or defers."""
-        if calls.choose_runner(self.runner) == "process":
-            return self._execute_process(context)
+        runner = calls.choose_runner(self.runner)
+        call = self.task_call(context, cluster=runner == "kubernetes")
+        self._keep(context, call, runner)
+        if runner != "kubernetes":
+            return self._execute_here(context, call, runner)
         returned = super().execute(context)
         # A deferrable task that finds its pod ended re-enters at once, and the inherited code drops what that returned.
         return self._finish(context, self._returned if returned is None else returned)
 
     def trigger_reentry(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Go on after a deferral; a pod whose result is gone is a failure, not a silent success."""
-        try:
-            self._returned = super().trigger_reentry(context, event)
-        except AirflowException as error:
-            if event["status"] == "timeout" and self.pod is not None and self.pod.status.phase == "Pending":
-                # The trigger can only send words; the retry policy goes by the exception.
-                raise PodLaunchTimeoutException(event["message"]) from error
-            raise
+        self._returned = super().trigger_reentry(context, event)
         return self._finish(context, self._returned)
 
-    def _execute_process(self, context: Context) -> dict[str, Any]:
-        call = self.task_call(context)
-        self._local = ProcessRunner(option("environments"))
+    def _keep(self, context: Context, call: TaskCall, runner: str) -> None:
+        ti = context["ti"]
+        index = -1 if ti.map_index is None else ti.map_index
+        places = calls.places(runner, self.namespace, self.service_account_name)
+        self._tell(context, KeptCall(task_id=ti.task_id, map_index=index, call=call, places=places))
+
+    def _tell(self, context: Context, kept: KeptCall) -> None:
+        self._kept = kept
+        context["ti"].xcom_push(key=kept_calls.XCOM_KEY, value=kept.to_dict())
+        context["ti"].xcom_push(key=commands.XCOM_KEY, value=commands.debug_commands(kept))
+
+    def pod_is_known(self, context: Context, pod: k8s.V1Pod) -> None:
+        """Keep the pod's name with the call."""
+        if self._kept is not None:
+            self._tell(context, self._kept.in_pod(pod.metadata.namespace, pod.metadata.name))
+
+    def _execute_here(self, context: Context, call: TaskCall, runner: str) -> dict[str, Any]:
+        ti = context["ti"]
+        owner = {"dag_id": ti.dag_id, "run_id": str(context["run_id"]), "task_id": ti.task_id, "map_index": str(ti.map_index)}
+        self._local = (
+            DockerRunner(owner, network=option("docker_network"))
+            if runner == "docker"
+            else ProcessRunner(option("environments"))
+        )
         try:
             outcome = self._local.run(call, log=self.log)
+        except RunnerUnavailableError as error:
+            raise TryLaterError(f"{self.step}: {error}") from error
         except RunnerError as error:
             raise ConfigurationError(str(error)) from error
         except ContractError as error:
@@ -168,14 +195,14 @@ class TaskImageOperator(KubernetesPodOperator):
         if problem := failure(self.step, outcome):
             if outcome.result is not None:
                 self.result = outcome.result
-                context["ti"].xcom_push(key="return_value", value=outcome.result.to_dict())
+                ti.xcom_push(key="return_value", value=outcome.result.to_dict())
             raise problem
         assert outcome.result is not None
         return self._finish(context, outcome.result.to_dict())
 
     def _finish(self, context: Context, returned: Mapping[str, Any] | None) -> dict[str, Any]:
         """Check what came back and tell it; runs twice when a deferrable task re-enters at once."""
-        result = self._read(returned)
+        result = self.read_result(returned)
         if problem := failure(self.step, Outcome(status=ExitCode.DONE, result=result)):
             raise problem
         assert result is not None
@@ -190,82 +217,9 @@ class TaskImageOperator(KubernetesPodOperator):
                 context["outlet_events"][outlet].extra.update(told)
         return result.to_dict()
 
-    def _read(self, returned: Mapping[str, Any] | None) -> TaskResult | None:
-        try:
-            return None if returned is None else TaskResult.from_dict(returned)
-        except (ContractError, TypeError) as error:
-            raise TaskContractError(f"{self.step}: {error}") from error
-
     def on_kill(self) -> None:
-        """Stop the task: its process group, or its pod."""
+        """Stop the task: its process group, its container, or its pod."""
         if self._local is not None:
             self._local.stop()
         else:
             super().on_kill()
-
-    def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
-        """The pod: the arguments, the configuration's variables, secrets by reference, an empty /tmp, a last deadline."""
-        self.image = self.image or calls.image_name(self.step)
-        self.namespace = self.namespace or option("namespace") or None
-        if self.active_deadline_seconds is None and self.execution_timeout is not None:
-            self.active_deadline_seconds = int(self.execution_timeout.total_seconds()) + pods.DEADLINE_MARGIN
-        own = self.env_vars
-        self.env_vars = self._pod_variables(context)
-        try:
-            pod = super().build_pod_request_obj(context, dry_run=dry_run)
-        finally:
-            self.env_vars = own
-        pods.add_scratch(pod, self.base_container_name)
-        return pod
-
-    def _pod_variables(self, context: Context | None) -> list[k8s.V1EnvVar]:
-        own = calls.as_pod_variables(self.env_vars, ()) if isinstance(self.env_vars, Mapping) else list(self.env_vars)
-        taken = {variable.name for variable in own} | {secret.deploy_target for secret in self.secrets}
-        database = calls.database_reference()
-        given = calls.configured_variables(self.image or calls.image_name(self.step))
-        if context is not None:
-            own = [*own, k8s.V1EnvVar(name=INPUT_VARIABLE, value=self.task_input(context).to_json())]
-        return [
-            *calls.as_pod_variables(
-                {name: value for name, value in given.items() if name not in taken},
-                () if database.name in taken else (database,),
-            ),
-            *own,
-        ]
-
-    def extract_xcom(self, pod: k8s.V1Pod, **options: Any) -> Any:
-        """The result file's content, or None if it is empty. Raises TaskContractError for what is not JSON."""
-        try:
-            return super().extract_xcom(pod=pod, **options)
-        except json.JSONDecodeError as error:
-            raise TaskContractError(f"{self.step} left a result that is not JSON: {error}") from error
-
-    def cleanup(
-        self,
-        pod: k8s.V1Pod,
-        remote_pod: k8s.V1Pod,
-        xcom_result: dict[str, Any] | None = None,
-        context: Context | None = None,
-    ) -> None:
-        """Remove the pod and raise what its exit status means."""
-        before = sys.exception()
-        try:
-            super().cleanup(pod, remote_pod, xcom_result, context)
-        except AirflowException as error:
-            status = pods.exit_status(remote_pod, self.base_container_name)
-            if status is None:
-                # The container never ended: what was raised before (a launch time-out) says more than "a failure".
-                raise before or error from None
-            self.result = self._read(xcom_result)
-            problem = failure(self.step, Outcome(status=status, result=self.result))
-            if isinstance(problem, TaskError) and (last := pods.last_words(remote_pod, self.base_container_name)):
-                problem = TaskError(f"{problem}\n{last}")
-            raise (problem or error) from error
-
-    def process_pod_deletion(self, pod: k8s.V1Pod, *, reraise: bool = True) -> bool:
-        """Delete the pod unless it failed and ``[continuous_training] keep_failed_pods`` is set."""
-        if pod is not None and flag("keep_failed_pods") and pods.exit_status(pod, self.base_container_name):
-            name, namespace = pod.metadata.name, pod.metadata.namespace
-            self.log.warning("Kept the failed pod: kubectl --namespace %s describe pod %s; delete it later", namespace, name)
-            return False
-        return bool(super().process_pod_deletion(pod, reraise=reraise))

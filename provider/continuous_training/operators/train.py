@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from continuous_training import pods
 from continuous_training.inputs import Input
 from continuous_training.links.dashboard import HistoryLink
+from continuous_training.links.debug import DebugLink
 from continuous_training.links.mlflow import MLflowModelVersionLink, MLflowRunLink
-from continuous_training.operators import pods
 from continuous_training.operators.base import TaskImageOperator
 
 
@@ -25,7 +26,7 @@ class TrainOperator(TaskImageOperator):
         "retrain_decision_id": Input(kind=str, required=True, taken_from=("retrain_decision_id", "decision_id")),
     }
     usual_resources = pods.resources("1", "4Gi", cpu_limit="4")
-    operator_extra_links = (HistoryLink(), MLflowRunLink(), MLflowModelVersionLink())
+    operator_extra_links = (HistoryLink(), DebugLink(), MLflowRunLink(), MLflowModelVersionLink())
 
     def __init__(
         self,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from continuous_training import pods
 from continuous_training.inputs import Input
-from continuous_training.operators import pods
 from continuous_training.operators.base import TaskImageOperator
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -17,7 +18,11 @@ class Log(Protocol):
 
 
 class RunnerError(RuntimeError):
-    """A task could not be started; nothing ran. The message says what to set or make."""
+    """A task could not be started; the message says what to set or make."""
+
+
+class RunnerUnavailableError(RunnerError):
+    """The place does not answer for now, or was lost while the task ran; a later try may find it, and the task in it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +48,12 @@ class Runner(Protocol):
         """Start the call, pass its log lines on at their level, and return how it ended.
 
         Raises RunnerError if it cannot be started, ContractError if it left a result that breaks the contract.
+        """
+
+    def interact(self, call: TaskCall, program: Sequence[str]) -> int:
+        """Run another program on this terminal, where the call would run and with its variables; returns its exit status.
+
+        Raises RunnerError if it cannot be started.
         """
 
     def stop(self) -> None:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import os
-import selectors
 import signal
 import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from ct_contract import TaskCall, TaskResult
@@ -18,6 +15,8 @@ from ct_contract.call import INPUT_VARIABLE, RESULT_PATH_VARIABLE
 
 from continuous_training.runners.base import Log, Outcome, RunnerError
 from continuous_training.runners.logs import pass_on, to_hide
+from continuous_training.runners.programs import attend, end_with_parent, lines
+from continuous_training.runners.secrets import secret_values
 
 PASSED_ON = frozenset(
     {"PATH", "HOME", "USER", "LOGNAME", "LANG", "LC_ALL", "TZ", "TMPDIR"}
@@ -28,11 +27,6 @@ PASSED_ON = frozenset(
 
 GRACE_SECONDS = 20.0
 """How long a task may take to roll back after SIGTERM."""
-
-POLL_SECONDS = 0.5
-"""How often a silent task is looked at; one that writes or ends is noticed at once."""
-
-_PR_SET_PDEATHSIG = 1
 
 
 class ProcessRunner:
@@ -65,14 +59,7 @@ class ProcessRunner:
     def environment(self, call: TaskCall) -> dict[str, str]:
         """Everything that the task sees of an environment but its result's path. Raises RunnerError without a secret."""
         kept = {name: self._environ[name] for name in PASSED_ON if name in self._environ}
-        secrets = {}
-        for secret in call.secrets:
-            if not self._environ.get(secret.name):
-                raise RunnerError(
-                    f"{call.payload.task} needs the secret {secret.name}, which is not in the environment of the process that "
-                    f"starts it. Nothing ran. Set it there; on Kubernetes it is {secret.key!r} in the secret {secret.secret!r}"
-                )
-            secrets[secret.name] = self._environ[secret.name]
+        secrets = secret_values(call, self._environ)
         own = {INPUT_VARIABLE: call.payload.to_json(), "PYTHONUNBUFFERED": "1"}
         return {"LANG": "C.UTF-8", **kept, **call.env, **secrets, **own}
 
@@ -92,6 +79,19 @@ class ProcessRunner:
             text = result.read_bytes() if result.exists() else None
         return Outcome(status=status, result=None if text is None else TaskResult.from_json(text))
 
+    def interact(self, call: TaskCall, program: Sequence[str]) -> int:
+        """Run another program where the task would run, on this terminal; returns its exit status. Raises RunnerError.
+
+        The environment's programs come first on its PATH, so that ``python`` is the task's.
+        """
+        python = Path(self.command(call)[0])
+        with tempfile.TemporaryDirectory(prefix=f"ct-{call.payload.task}-") as directory:
+            environment = self.environment(call)
+            environment[RESULT_PATH_VARIABLE] = str(Path(directory) / "result.json")
+            environment["PATH"] = f"{python.parent}{os.pathsep}{environment.get('PATH', os.defpath)}"
+            environment["TERM"] = self._environ.get("TERM", "dumb")
+            return attend(program, environ=environment, directory=directory)
+
     def _follow(self, command: list[str], environment: dict[str, str], directory: Path, tell: Callable[[str], None]) -> int:
         process = self._process = subprocess.Popen(
             command,
@@ -101,10 +101,10 @@ class ProcessRunner:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            preexec_fn=_end_with_parent(),  # noqa: PLW1509 - one system call, looked up before the fork
+            preexec_fn=end_with_parent(),  # noqa: PLW1509 - one system call, looked up before the fork
         )
         try:
-            for line in _lines(process):
+            for line in lines(process):
                 tell(line.decode("utf-8", "backslashreplace").rstrip("\r\n"))
             return process.wait()
         finally:
@@ -127,38 +127,6 @@ class ProcessRunner:
         self._process = None
 
 
-def _lines(process: subprocess.Popen[bytes]) -> Iterator[bytes]:
-    """The lines that a process writes until it ends, even if children of it still hold the pipe open."""
-    assert process.stdout is not None
-    pipe = process.stdout.fileno()
-    rest = b""
-    with selectors.DefaultSelector() as selector:
-        selector.register(pipe, selectors.EVENT_READ)
-        while True:
-            if not selector.select(timeout=POLL_SECONDS):
-                if process.poll() is not None:
-                    break
-                continue
-            chunk = os.read(pipe, 65_536)
-            if not chunk:
-                break
-            *lines, rest = (rest + chunk).split(b"\n")
-            yield from lines
-    if rest:
-        yield rest
-
-
 def _signal_group(group: int, number: signal.Signals) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.killpg(group, number)
-
-
-def _end_with_parent() -> Callable[[], None] | None:
-    if sys.platform != "linux":
-        return None
-    prctl = ctypes.CDLL(None).prctl
-
-    def ask_the_kernel() -> None:
-        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-
-    return ask_the_kernel

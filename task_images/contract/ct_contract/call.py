@@ -26,10 +26,16 @@ class SecretRef:
 
 @dataclass(frozen=True, kw_only=True)
 class TaskCall:
-    """Image, command, input and environment of one task; the same whichever runner starts it."""
+    """Image, command, input and environment of one task; the same whichever runner starts it.
+
+    ``requests`` and ``limits`` are amounts of ``cpu`` and ``memory`` as Kubernetes writes them (``500m``, ``2Gi``); a runner
+    without containers does not apply them.
+    """
 
     image: str
     command: tuple[str, ...]
     payload: TaskInput
     env: Mapping[str, str] = field(default_factory=dict)
     secrets: tuple[SecretRef, ...] = ()
+    requests: Mapping[str, str] = field(default_factory=dict)
+    limits: Mapping[str, str] = field(default_factory=dict)

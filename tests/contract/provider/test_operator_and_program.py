@@ -2,9 +2,11 @@
 
 import os
 import subprocess
+import threading
 
 import pytest
 from airflow.sdk.exceptions import AirflowException
+from continuous_training import pods
 from continuous_training.exceptions import (
     BadDataError,
     ConfigurationError,
@@ -20,6 +22,9 @@ from continuous_training.testing import Ended, FakeCluster, TaskContext
 pytestmark = pytest.mark.contract
 
 DATABASE = "postgresql://pipeline:geheim-im-log@db/ct"
+
+
+SMALL = pods.resources("100m", "256Mi", cpu_limit="1")
 
 
 class ProbeOperator(TaskImageOperator):
@@ -50,14 +55,17 @@ def as_container(environments, tmp_path):
     return behave
 
 
-@pytest.fixture(params=["process", "kubernetes"])
+@pytest.fixture(params=["process", "docker", "kubernetes"])
 def execute(request, environments, tmp_path, monkeypatch, configure):
     monkeypatch.setenv("CT_DATABASE_URL", DATABASE)
     configure(runner=request.param, environments=environments, namespace="tasks")
     FakeCluster(as_container(environments, tmp_path)).install(monkeypatch)
+    image = request.getfixturevalue("probe_image") if request.param == "docker" else None
 
     def run(way, context=None):
-        operator = ProbeOperator(task_id="probe", inputs={"way": way}, log_events_on_startup=False)
+        operator = ProbeOperator(
+            task_id="probe", image=image, inputs={"way": way}, log_events_on_startup=False, container_resources=SMALL
+        )
         context = context or TaskContext("probe")
         return operator.execute(context.values())
 
@@ -115,3 +123,35 @@ def test_a_missing_environment_fails_without_a_retry(tmp_path, monkeypatch, conf
     configure(runner="process", environments=tmp_path)
     with pytest.raises(ConfigurationError, match=r"python3 local/environments\.py probe"):
         ProbeOperator(task_id="probe").execute(TaskContext("probe").values())
+
+
+def test_a_missing_image_fails_without_a_retry_and_a_silent_engine_is_tried_again(probe_image, monkeypatch, configure):
+    monkeypatch.setenv("CT_DATABASE_URL", DATABASE)
+    configure(runner="docker")
+    with pytest.raises(ConfigurationError, match=r"(?s)the image localhost/none:1: .* Nothing ran"):
+        ProbeOperator(task_id="probe", image="localhost/none:1").execute(TaskContext("probe").values())
+    monkeypatch.setenv("DOCKER_HOST", "tcp://127.0.0.1:9")
+    with pytest.raises(TryLaterError, match="the Docker engine does not answer"):
+        ProbeOperator(task_id="probe", image=probe_image).execute(TaskContext("probe").values())
+
+
+def test_kill_ends_the_container(docker_place, probe_image, monkeypatch, configure, wait_for):
+    monkeypatch.setenv("CT_DATABASE_URL", DATABASE)
+    configure(runner="docker")
+    operator = ProbeOperator(task_id="probe", image=probe_image, inputs={"way": "wait", "file": docker_place.file})
+    caught = []
+
+    def follow():
+        try:
+            operator.execute(TaskContext("probe", run_id=docker_place.owner["run_id"]).values())
+        except TaskError as error:
+            caught.append(str(error))
+
+    thread = threading.Thread(target=follow)
+    thread.start()
+    wait_for(lambda: operator._local is not None)
+    wait_for(lambda: docker_place.docker("exec", operator._local.name, "cat", docker_place.file).stdout)
+    operator.on_kill()
+    thread.join(30)
+    assert "killed by SIGTERM" in caught[0]
+    assert operator._local.name not in docker_place.docker("ps", "--all", "--format", "{{.Names}}").stdout

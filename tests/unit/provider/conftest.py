@@ -18,6 +18,8 @@ if "CT_TEST_AIRFLOW_HOME" not in os.environ:
         "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__DAGS_FOLDER": home,
+        # A fake cluster that is away is away at once.
+        "AIRFLOW__WORKERS__API_RETRIES": "1",
     }
 
 

@@ -3,7 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.types import TaskInstanceKey
 from continuous_training.links.dashboard import HistoryLink
+from continuous_training.links.debug import DebugLink
 from continuous_training.links.mlflow import MLflowModelVersionLink, MLflowRunLink
 from continuous_training.operators.train import TrainOperator
 from ct_contract import TaskResult
@@ -55,3 +57,12 @@ def test_the_history_is_linked_at_the_run(configure):
 def test_without_an_address_there_is_no_link(of):
     assert link(of, summary={"model_version": "7", "mlflow_run_id": "abc"}) == ""
     assert link(of) == ""
+
+
+@pytest.mark.parametrize(("index", "mapped"), [(-1, ""), (0, "/mapped/0"), (7, "/mapped/7")])
+def test_the_xcoms_are_linked_in_airflows_own_pages(monkeypatch, index, mapped):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example.org/team/")
+    key = TaskInstanceKey("d", "train", "manual__2026-01-01T00:00:00+00:00", map_index=index)
+    address = DebugLink().get_link(TrainOperator(task_id="train"), ti_key=key)
+    run = "manual__2026-01-01T00%3A00%3A00%2B00%3A00"
+    assert address == f"https://airflow.example.org/team/dags/d/runs/{run}/tasks/train{mapped}/xcom"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from airflow.sdk import DAG
 from airflow.serialization.serialized_objects import DagSerialization
-from continuous_training.operators import pods
+from continuous_training import pods
 from continuous_training.operators.assess import AssessOperator
 from continuous_training.operators.base import TaskImageOperator
 from continuous_training.operators.clean import CleanOperator

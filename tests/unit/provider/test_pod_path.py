@@ -1,5 +1,6 @@
 """The Kubernetes path: Airflow's own pod code runs, only the API is in memory."""
 
+import contextlib
 import json
 import re
 from datetime import timedelta
@@ -19,7 +20,7 @@ from continuous_training.exceptions import (
 )
 from continuous_training.operators.clean import CleanOperator
 from continuous_training.operators.train import TrainOperator
-from continuous_training.testing import Ended, FakeCluster, TaskContext
+from continuous_training.testing import Ended, FakeCluster, Running, TaskContext
 from ct_contract import TaskResult
 from kubernetes.client import models as k8s
 
@@ -241,17 +242,27 @@ def test_log_lines_keep_their_level(cluster, capsys):
         assert re.search(rf"\[{level} *\] \[base\] {line}", shown)
 
 
-@pytest.mark.parametrize(("status", "kept"), [(0, False), (1, True)])
-def test_failed_pods_are_kept_on_request(cluster, configure, status, kept):
+@pytest.mark.parametrize("status", [0, 1, 65, 75, 99, 137])
+@pytest.mark.parametrize("deferrable", [False, True])
+def test_failed_pods_are_kept_on_request(cluster, configure, capsys, status, deferrable):
     configure(keep_failed_pods=True)
+    kept = status not in {0, 99}
     api = cluster(Ended(exit_status=status, result=result().to_json()))
-    operator, context = clean(), TaskContext("clean")
-    if status:
-        with pytest.raises(TaskError):
-            operator.execute(context.values())
-    else:
-        operator.execute(context.values())
+    with contextlib.suppress(AirflowException):
+        run(clean(deferrable=deferrable, get_logs=not deferrable), TaskContext("clean"), api, "failed" if status else "success")
     assert bool(api.pods) is kept
+    assert ("kubectl --namespace tasks debug clean-" in capsys.readouterr().out) is kept
+
+
+def test_a_pod_that_still_runs_is_never_kept(cluster, configure):
+    configure(keep_failed_pods=True)
+    api = cluster(Running(then=None))
+    context = TaskContext("train")
+    with pytest.raises(TaskDeferred):
+        train().execute(context.values())
+    with pytest.raises(AirflowException, match="deadline"):
+        train().trigger_reentry(context.values(), event(api, "timeout", message="reached the execution_timeout deadline"))
+    assert api.pods == {}
 
 
 def test_a_kept_pod_is_not_taken_for_the_retry(cluster, configure):
@@ -294,8 +305,8 @@ def test_a_missing_input_is_named_before_anything_starts(cluster):
 
 
 def test_an_unknown_runner_is_refused(configure):
-    configure(runner="docker")
-    with pytest.raises(ConfigurationError, match=r"no runner 'docker': set .* to kubernetes or process"):
+    configure(runner="lambda")
+    with pytest.raises(ConfigurationError, match=r"no runner 'lambda': set .* to kubernetes, docker or process"):
         clean().execute(TaskContext("clean").values())
 
 

@@ -3,15 +3,19 @@
 from pathlib import Path
 
 import pytest
+from continuous_training.cli.parser import parse
 from continuous_training.exceptions import (
     BadDataError,
+    ClusterUnavailableError,
     ConfigurationError,
+    ImagePullError,
     NothingToDoError,
     TaskContractError,
     TaskError,
     TaskResultMissingError,
     TryLaterError,
 )
+from continuous_training.operators.troubles import TROUBLES
 from continuous_training.provider_info import STEPS, get_provider_info
 from continuous_training.settings import OPTIONS
 from ct_contract import ExitCode
@@ -39,7 +43,17 @@ def test_each_exit_status_is_documented(code):
 
 @pytest.mark.parametrize(
     "exception",
-    [BadDataError, ConfigurationError, NothingToDoError, TaskContractError, TaskError, TaskResultMissingError, TryLaterError],
+    [
+        BadDataError,
+        ClusterUnavailableError,
+        ConfigurationError,
+        ImagePullError,
+        NothingToDoError,
+        TaskContractError,
+        TaskError,
+        TaskResultMissingError,
+        TryLaterError,
+    ],
 )
 def test_each_exception_is_documented(exception):
     assert f"`{exception.__name__}`" in PAGE
@@ -55,3 +69,17 @@ def test_each_task_of_the_dag_is_documented():
 
     for task_id in continuous_training_dag().task_ids:
         assert f"`{task_id}`" in PAGE
+
+
+@pytest.mark.parametrize(
+    "name", ["shell", "pdb", "in-place", "keep", "image", "environments", "network", "namespace", "source-url"]
+)
+def test_each_way_to_run_a_task_by_hand_is_documented(name):
+    assert parse(["task", "run", "RUN", "TASK"]).__dict__.keys() >= {name.replace("-", "_")}
+    assert f"`--{name}`" in PAGE
+
+
+def test_each_trouble_of_a_pod_is_documented():
+    section = PAGE.split("## What happens when")[1].split("## Options")[0]
+    for exception, _ in TROUBLES.values():
+        assert f"`{exception.__name__}`" in section
