@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from typing import Any
 
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.reasons import render
-from ct_store.connection import URL_VARIABLE, Connection, connect
+from ct_store.connection import Connection, connect, database_url
 from ct_store.ledger import find_decision, record_decision
 from house_prices.columns import NAMES
 from house_prices.expectations import SUITE_NAME, SUITE_VERSION
@@ -70,7 +69,7 @@ def _kept(connection: Connection, batch_id: int) -> dict[str, Any] | None:
 
 def _validate(connection: Connection, payload: TaskInput, batch: dict[str, Any]) -> None:
     batch_id = batch["batch_id"]
-    expectations = run_suite(os.environ[URL_VARIABLE], batch_id)
+    expectations = run_suite(database_url(), batch_id)
     for line in expectations:
         if not line["success"] and line["column"] and not line.get("examples"):
             line["examples"] = _delivered(connection, batch_id, line["column"])
