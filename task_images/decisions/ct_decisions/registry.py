@@ -46,6 +46,8 @@ class Registry:
 
     def __init__(self, name: str | None = None) -> None:
         os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a log is no terminal
+        # Files come through MLflow: the object store's address is MLflow's own, and need not be reachable from here.
+        os.environ.setdefault("MLFLOW_ENABLE_PROXY_MULTIPART_DOWNLOAD", "false")
         from mlflow import MlflowClient
 
         self.name = name or model_name()
