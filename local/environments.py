@@ -19,32 +19,28 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENTS = ROOT / ".envs"
-IMAGES = "task_images"
 
-PACKAGES: dict[str, tuple[str, ...]] = {
-    "airflow": (".",),
-    "mlflow": (),
-    "local": (),
-    "store": ("contract", "store"),
-    "data_source": ("house_prices", "data_source"),
-    "collect": ("contract", "store", "decisions", "collect"),
-    "validate": ("contract", "store", "decisions", "house_prices", "validate"),
-    "clean": ("contract", "store", "decisions", "house_prices", "clean"),
-    "assess": ("contract", "store", "decisions", "house_prices", "assess"),
-    "train": ("contract", "store", "decisions", "house_prices", "train"),
-    "evaluate": ("contract", "store", "decisions", "house_prices", "evaluate"),
-    "promote": ("contract", "store", "decisions", "promote"),
-    "serving": ("contract", "store", "house_prices", "../serving"),
-    "dashboard": ("contract", "store", "decisions", "../dashboard"),
-}
-"""Which of the project's own packages (folders below ``task_images``, or ``.`` for the provider) an environment holds."""
+SUPPORTED = (3, 11) <= sys.version_info[:2] < (3, 13)
+
+
+def _environments() -> dict[str, tuple[str, ...]]:
+    if not SUPPORTED:  # tomllib may be missing; main says which Python is needed
+        return {}
+    import tomllib
+
+    images = tomllib.loads((ROOT / "task_images" / "images.toml").read_text(encoding="utf-8"))
+    return {name: tuple(image["packages"]) for name, image in images.items() if "requirements" in image}
+
+
+PACKAGES: dict[str, tuple[str, ...]] = {"local": (), **_environments()}
+"""Which of the project's own packages (folders from the root, ``.`` for the provider) an environment holds."""
 
 PACKAGES["dev"] = tuple(dict.fromkeys(package for packages in PACKAGES.values() for package in packages))
 
 
 def package_directory(package: str) -> Path:
     """Where the source of one of the project's packages lies."""
-    return ROOT if package == "." else (ROOT / IMAGES / package).resolve()
+    return ROOT / package
 
 
 def fingerprint(name: str) -> str:
@@ -96,17 +92,17 @@ def _run(command: Sequence[str], environ: dict[str, str]) -> None:
 
 def main() -> int:
     """Make the environments named on the command line, or all of the one-machine stack."""
+    if not SUPPORTED:
+        print(
+            f"Python 3.11 or 3.12 is needed, this is {sys.version.split()[0]}: make PYTHON=/path/to/python3.11", file=sys.stderr
+        )
+        return 2
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[[], *PACKAGES], default=[], metavar="NAME")
     parser.add_argument("--quiet", action="store_true", help="say nothing about environments that are up to date")
     parser.add_argument("--uv", default=str(ENVIRONMENTS / "uv" / "bin" / "uv"), help="the uv to install with")
     arguments = parser.parse_args()
     names = arguments.names or [name for name in PACKAGES if name != "dev"]
-    if sys.version_info < (3, 11) or sys.version_info >= (3, 13):
-        print(
-            f"Python 3.11 or 3.12 is needed, this is {sys.version.split()[0]}: make PYTHON=/path/to/python3.11", file=sys.stderr
-        )
-        return 2
     failed = False
     with ThreadPoolExecutor(max_workers=2) as pool:
         for future in [pool.submit(make, name, arguments.uv) for name in names]:
