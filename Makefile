@@ -10,20 +10,30 @@ SOURCE_URL ?=
 LISTINGS ?=
 ONCE ?=
 TESTS ?=
+IMAGES ?=
+BASE_IMAGE ?=
+PREFIX ?= continuous-training/
+TAG ?=
+LOAD_IMAGES ?=
+POSTGRES_IMAGE ?=
+MINIO_IMAGE ?=
+API_SERVER_STOP ?=
+API_SERVER_START ?=
 
 python := $(shell for name in "$(PYTHON)" python3.11 python3.12 python3; do \
   "$$name" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 13))' 2>/dev/null && echo "$$name" && break; done)
+cluster_prefix = localhost/continuous-training/
 stack = .envs/local/bin/python -m local
 options = --state "$(STATE)" $(if $(SCALE),--scale "$(SCALE)") --seed "$(SEED)" --group "$(GROUP)" --day "$(DAY)" --policy "$(POLICY)" \
   --listings "$(LISTINGS)" --source-url "$(SOURCE_URL)" $(if $(ONCE),--once)
 
-.PHONY: help setup demo up stop clean test lint bench python
+.PHONY: help setup demo up stop clean test test-cluster lint bench images python
 # Compiled modules make every start of a program seconds faster.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
 
 help: ## this text
-	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "make %-12s %s\n", $$1, $$2}' Makefile
 	@echo "Options of demo and up, with their defaults:"
 	@echo "  ONCE=1                leave when the source is exhausted (demo)"
 	@echo "  SCALE=10              1 to 100 percent of the real sizes; of LISTINGS, where the default is 100"
@@ -34,6 +44,11 @@ help: ## this text
 	@echo "  POLICY=$(POLICY)         name of a policy, or a YAML file"
 	@echo "  STATE=$(STATE)          where everything is kept"
 	@echo "  PYTHON=python3.11     the interpreter, 3.11 or 3.12"
+	@echo "Options of images:"
+	@echo "  IMAGES=\"collect ...\"  only these"
+	@echo "  BASE_IMAGE=IMAGE      another base than the official Python, which is pinned by digest"
+	@echo "  PREFIX=$(PREFIX)  what stands before the names"
+	@echo "  TAG=TAG               the tag; the release and the revision unless it is given"
 
 python:
 	@test -n "$(python)" || { echo "Python 3.11 or 3.12 is needed and was not found: make PYTHON=/path/to/python3.11" >&2; exit 2; }
@@ -67,10 +82,24 @@ clean: local ## remove STATE with everything in it; never asks
 test: setup ## unit, contract and integration tests (TESTS=path for some of them)
 	@.envs/dev/bin/pytest -m "not browser and not cluster and not bench" $(TESTS)
 
+# Below localhost/ nothing is ever looked for in a registry.
+test-cluster: setup ## build and load the images, then test on the cluster that KUBECONFIG names
+	@tag=$$("$(python)" task_images/build.py --print-tag) || exit; \
+	"$(python)" task_images/build.py --prefix $(cluster_prefix) --tag "$$tag" $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") || exit; \
+	$(if $(LOAD_IMAGES),$(LOAD_IMAGES) $$(docker images --filter "reference=$(cluster_prefix)*:$$tag" --format "{{.Repository}}:{{.Tag}}") || exit;) \
+	CT_IMAGE_PREFIX=$(cluster_prefix) CT_IMAGE_TAG="$$tag" CT_POSTGRES_IMAGE="$(POSTGRES_IMAGE)" CT_MINIO_IMAGE="$(MINIO_IMAGE)" \
+	CT_API_SERVER_STOP="$(API_SERVER_STOP)" CT_API_SERVER_START="$(API_SERVER_START)" \
+	.envs/dev/bin/pytest -m cluster $(if $(TESTS),$(TESTS),tests/cluster)
+
 bench: setup ## measurements against a stated rival in the same run
 	@.envs/dev/bin/pytest -m bench $(TESTS)
 
-lint: setup ## ruff and mypy (strict)
+images: | python ## build every container image with Docker, and say what each weighs
+	@"$(python)" task_images/build.py --prefix "$(PREFIX)" $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
+	  $(if $(TAG),--tag "$(TAG)") $(IMAGES)
+
+lint: setup ## ruff, mypy (strict) and hadolint
 	@.envs/dev/bin/ruff check .
 	@.envs/dev/bin/ruff format --check .
-	@.envs/dev/bin/mypy local provider/continuous_training task_images/*/*/ serving/ct_serving dashboard/ct_dashboard
+	@.envs/dev/bin/hadolint $(wildcard */Dockerfile task_images/*/Dockerfile)
+	@.envs/dev/bin/mypy local provider/continuous_training task_images/*.py task_images/*/*/ serving/ct_serving dashboard/ct_dashboard

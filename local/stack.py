@@ -91,7 +91,7 @@ class Stack:
             add(f"install {name}", partial(self._install, name), lane="install")
         administrator = server.url()
         add("postgres", lambda: self._start_database(administrator))
-        add("users", lambda: databases.create_owners(self.settings, administrator), after=("postgres",))
+        add("users", lambda: databases.create_owners(self.settings.secrets, administrator), after=("postgres",))
         add("mlflow", lambda: self._bring_up("mlflow"), after=("users", "install mlflow"))
         add("airflow modules", lambda: self._command("airflow-modules", services.airflow_first_import(self.settings)),
             after=("install airflow",))  # fmt: skip
@@ -132,7 +132,7 @@ class Stack:
 
     def _migrate(self, administrator: str) -> None:
         self._command("migration", services.migration(self.settings))
-        databases.create_members(self.settings, administrator)
+        databases.create_members(self.settings.secrets, administrator)
 
     def _bring_up(self, name: str) -> None:
         program: Program = self._programs[name]
