@@ -106,7 +106,8 @@ def adjusted(homes: Homes) -> Floats:
     inside = np.stack([_within(column, zips, size) for column in columns.T], axis=1)
     penalised = np.einsum("ij,ik->jk", inside, inside) + HEDONIC_CAUTION * np.eye(len(start))
     slopes = start + np.linalg.solve(penalised, np.einsum("ij,i->j", inside, rest))
-    return homes.log_price - np.einsum("ij,j->i", columns, slopes)
+    prices: Floats = homes.log_price - np.einsum("ij,j->i", columns, slopes)
+    return prices
 
 
 def _within(values: Floats, codes: npt.NDArray[np.intp], size: int) -> Floats:
