@@ -62,8 +62,8 @@ def line(name: str, price: np.ndarray, answer: np.ndarray) -> str:
 def machine() -> str:
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
-        f"Written on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores shared with other work (load averages at the end {load}), "
-        f"Linux {platform.release()}, Python {platform.python_version()}."
+        f"Written on {time.strftime('%Y-%m-%d')}: {os.cpu_count()} cores shared with other work (load averages at the end "
+        f"{load}), Linux {platform.release()}, Python {platform.python_version()}."
     )
 
 
@@ -173,7 +173,11 @@ def test_the_hold_out(cleaned, tmp_path):
         f"| {part['from']:,.0f} to {part['to']:,.0f} | {part['rows']:,} | {100 * part['coverage']:.1f} % |" for part in by_fifth
     )
     megabytes = sum(path.stat().st_size for path in tmp_path.iterdir() if path.is_file()) / 1e6
-    counts = {name: value for name, value in outcome.chosen.parameters.items() if name.startswith("iterations_")}
+    counts = ", ".join(
+        f"{value:,} trees for {name.removeprefix('iterations_')}"
+        for name, value in outcome.chosen.parameters.items()
+        if name.startswith("iterations_")
+    )
     report = f"""# Accuracy on the reference's hold-out
 
 Written by `tests/bench/accuracy` (ACCURACY_HOLDOUT=1). Batches 0 to 5 of a 4.5 % sample of the class API's listings, cleaned by
@@ -194,7 +198,7 @@ Goals: MAE at most {MOST_MAE:,}, median error at most {100 * MOST_MDAPE:.1f} %, 
 |---|---:|---:|
 {fifths}
 
-The model: {outcome.chosen.name}, {counts}, {megabytes:.1f} MB in all files. Training took {seconds:.0f} s, and
+The model: {outcome.chosen.name}, {counts}; {megabytes:.1f} MB in all files. Training took {seconds:.0f} s, and
 {processor:.0f} s of the processors.
 
 {machine()}
