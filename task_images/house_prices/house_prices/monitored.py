@@ -28,10 +28,14 @@ YEARS_PER_DAY = 1 / 365.25
 
 MONITORED: tuple[Monitored, ...] = (
     Monitored(name="price", kind="number", value="ln(price)", relied_by=None),
-    Monitored(name="house_size", kind="number", value="ln(nullif(greatest(house_size, 0), 0))", relied_by="house_size"),
+    Monitored(
+        name="house_size", kind="number", value="CASE WHEN house_size > 0 THEN ln(house_size) END", relied_by="house_size"
+    ),
     Monitored(name="bed", kind="number", value="bed", relied_by="bed"),
     Monitored(name="bath", kind="number", value="bath", relied_by="bath"),
-    Monitored(name="acre_lot", kind="number", value="ln(greatest(acre_lot, 0) + 0.01)", relied_by="acre_lot"),
+    Monitored(
+        name="acre_lot", kind="number", value="CASE WHEN acre_lot >= 0 THEN ln(acre_lot + 0.01) END", relied_by="acre_lot"
+    ),
     Monitored(
         name="prev_sold_date",
         kind="number",

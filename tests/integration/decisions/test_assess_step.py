@@ -320,3 +320,30 @@ def test_watches_of_another_champion_or_of_a_repeated_batch_do_not_count(world):
     world.add_version("1", alias="production")
     assert world.assess(4, run_id="fourth").code == "SKIP_NO_MATERIAL_CHANGE"
     assert facts(world)["watched"] == {"error_ratio": 1}
+
+
+def test_postgresql_counts_what_the_rows_hold(world):
+    """Unknown values on either side, a size of zero, a date, homes that were listed before."""
+    from ct_assess.drift import count
+    from house_prices.monitored import MONITORED
+
+    world.add_batch(1, 40)
+    world.add_batch(2, 30, relisted=[1_000_000, 1_000_001])
+    for change in (
+        "house_size = NULL WHERE row_number % 5 = 0",
+        "house_size = 0 WHERE row_number = 7",
+        "prev_sold_date = date '2001-01-01' WHERE row_number % 2 = 0",
+        "acre_lot = NULL WHERE batch_id = 2",
+    ):
+        world.connection.execute(f"UPDATE clean.listings SET {change}".encode())
+    world.connection.commit()
+    found = {column.name: count(world.connection, column, [1], [2]) for column in MONITORED}
+    assert {name: counts.rows for name, counts in found.items()} == dict.fromkeys(found, (40, 28))
+    sizes = world.rows("SELECT house_size FROM clean.listings WHERE house_size > 0 AND batch_id = 1")
+    assert found["house_size"].reference.sum() == len(sizes) == 31
+    assert found["house_size"].values == pytest.approx(sorted(found["house_size"].values))
+    assert found["prev_sold_date"].values.tolist() == [pytest.approx(366 / 365.25)]
+    assert found["prev_sold_date"].reference_unknown == 20
+    assert (found["acre_lot"].reference.tolist(), found["acre_lot"].new_unknown) == ([40], 28)
+    assert (found["status"].values, found["status"].new.tolist()) == (None, [28])
+    assert found["bed"].values.tolist() == sorted({row["bed"] for row in world.rows("SELECT bed FROM clean.listings")})

@@ -137,3 +137,13 @@ def test_without_known_reliance_every_input_counts_and_the_price_does_not():
 def test_no_column_of_very_many_values_is_compared():
     assert not {column.name for column in MONITORED} & {"city", "street", "zip_code", "brokered_by", "property_key"}
     assert pd.Series([column.name for column in MONITORED]).is_unique
+
+
+def test_reliance_is_known_by_the_names_of_the_models_explanation_and_the_file_of_its_training(tmp_path):
+    from ct_assess.reliance import ARTIFACT
+    from ct_train.report import write_report
+    from house_prices.model import EXPLAINED
+
+    assert {column.relied_by for column in MONITORED} - {None} <= set(EXPLAINED)
+    write_report(None, pd.DataFrame(), pd.DataFrame(), tmp_path, 0)
+    assert (tmp_path / ARTIFACT).read_text() == "{}"
