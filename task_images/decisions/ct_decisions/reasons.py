@@ -14,6 +14,9 @@ from ct_decisions.texts import ENGLISH, NEED_SUBJECT, SPANISH, Texts
 
 Language = Literal["en", "es"]
 
+MOST_COLUMNS = 3
+"""Of the columns that drifted, how many a sentence names: those that the champion relies on most. All are in the evidence."""
+
 _TEXTS: dict[str, Texts] = {"en": ENGLISH, "es": SPANISH}
 
 
@@ -88,8 +91,8 @@ class _Reason:
         if self.decision["kind"] == "retrain":
             names = self.texts.headline_signals.get(self.decision["code"], ())
             if self.decision["code"] == PERSISTENT_WATCH:
-                return [self.signals[key] for key in self.facts.get("persistent", ()) if self._fired(key)]
-            keys = [key for key in self.facts.get("fired", ()) if self._fired(key)]
+                return [self.signals[key] for key in self._told("persistent")]
+            keys = self._told("fired")
             return [self.signals[key] for key in keys if self.signals[key]["name"] in names and self._by_limit(key)]
         failed = [name for name in self.facts.get("failed", ()) if name in self.gates]
         if self.decision["code"] == "PROMOTE_COVERAGE":
@@ -97,6 +100,13 @@ class _Reason:
         if failed:
             return [self.gates[failed[0]]]
         return [self.gates[name] for name in ("superiority", "baseline") if self._judged(name)][:1]
+
+    def _told(self, fact: str) -> list[str]:
+        """The keys of signals that spoke for the training and are said: of a column its last one, of columns the first few."""
+        keys = [key for key in self.facts.get(fact, ()) if isinstance(key, str) and self._fired(key)]
+        of_column = {self.signals[key]["feature"]: key for key in keys if self.signals[key]["name"] in DRIFT_OF_COLUMNS}
+        said = list(of_column.values())[:MOST_COLUMNS]
+        return [key for key in keys if self.signals[key]["name"] not in DRIFT_OF_COLUMNS or key in said]
 
     def _fired(self, key: str) -> bool:
         """Whether a signal spoke for the training: beyond its limit, or watched for long enough."""
@@ -167,8 +177,7 @@ class _Reason:
         """What else spoke for the decision, after the headline."""
         used = {key_of(line) for line in self._headline_lines()}
         if self.decision["kind"] == "retrain":
-            names = [n for n in self.facts.get("fired", ()) if isinstance(n, str) and n not in used and self._fired(n)]
-            lines = [self.signals[name] for name in names]
+            lines = [self.signals[key] for key in self._told("fired") if key not in used]
         else:
             names = [n for n in self.facts.get("failed", ()) if isinstance(n, str) and n not in used and n in self.gates]
             lines = [self.gates[name] for name in names] if self.decision["outcome"] == "reject" else []

@@ -95,19 +95,17 @@ def fill(owner: str) -> tuple[pd.DataFrame, dict[int, int]]:
     return first, rows
 
 
-def register(model: Path, example: pd.DataFrame, reliance: dict[str, float]) -> tuple[MlflowClient, str, str]:
-    """The champion's files as the train step logs them, in a run that says what it relies on."""
+def logged(model: Path, example: pd.DataFrame, reliance: dict[str, float]) -> dict[str, str]:
+    """The champion's files as the train step logs them, in a run that says what it relies on: what names them in MLflow."""
     import house_prices.model
 
-    client = MlflowClient()
-    client.create_registered_model(MODEL)
     with mlflow.start_run() as run:
-        logged = mlflow.pyfunc.log_model(
+        found = mlflow.pyfunc.log_model(
             name="model", python_model=str(Path(house_prices.model.__file__)), artifacts={"model": str(model)},
             signature=SIGNATURE, input_example=example, pip_requirements=[],
         )  # fmt: skip
         mlflow.log_dict(reliance, "reliance.json")
-    return client, str(logged.model_uri), run.info.run_id
+    return {"source": str(found.model_uri), "run_id": run.info.run_id, "model_id": str(found.model_id)}
 
 
 def assess(database_url: str, tracking_uri: str, run_id: str, directory: Path) -> Cost:
@@ -153,7 +151,8 @@ def test_the_whole_stream_is_assessed_within_90_seconds_and_1500_megabytes(
     outcome = fit(first, model, SEED)
     size = outcome.model.contributions(first.sample(200, random_state=SEED)).drop(columns="base").abs().mean()
     shares = {str(name): float(share) for name, share in (size / size.sum()).items()}
-    client, uri, mlflow_run = register(model, example_of(first), shares)
+    client, files = MlflowClient(), logged(model, example_of(first), shares)
+    client.create_registered_model(MODEL)
     cases = {
         "1": "all batches wait: the champion knows batch 0, the other five are new",
         "1,2,3,4,5": "the last batch: the champion knows batches 0 to 4",
@@ -161,7 +160,7 @@ def test_the_whole_stream_is_assessed_within_90_seconds_and_1500_megabytes(
     lines = []
     worst = Cost(0.0, 0.0, 0.0, "", 0)
     for known, title in cases.items():
-        version = client.create_model_version(MODEL, uri, mlflow_run, tags={"ct.batch_ids": known}).version
+        version = client.create_model_version(MODEL, tags={"ct.batch_ids": known}, **files).version
         client.set_registered_model_alias(MODEL, "production", str(version))
         new = sum(count for number, count in rows.items() if str(number) not in known.split(","))
         cost = assess(pipeline_url, tracking_uri, f"run-{version}", tmp_path)

@@ -328,3 +328,14 @@ def test_signals_of_one_name_and_different_columns_are_told_apart():
 
 def test_an_interval_without_width_is_not_shown():
     assert "CI" not in render(changed("TRAIN_NEW_CATEGORIES", "unseen_state", ci_low=1.0, ci_high=1.0), "en").split("Also")[0]
+
+
+def test_of_many_columns_the_most_important_are_named_once_each():
+    found = only("TRAIN_COVARIATE_DRIFT", "domain_auc")
+    for column in ("house_size", "bath", "bed", "acre_lot"):
+        for name in ("psi", "wasserstein"):
+            found["signals"].append(signal(name, 0.3, 0.20, feature=column))
+            found["facts"]["fired"].append(f"{name}:{column}")
+    text = render(found, "en")
+    assert [text.count(f"{column} has moved") for column in ("house_size", "bath", "bed", "acre_lot")] == [1, 1, 1, 0]
+    assert "PSI" not in text
