@@ -35,6 +35,7 @@ class RetrainPolicy:
     minimum_rows: int
     minimum_share: float
     error_ratio: float
+    error_ratio_watch: float
     bias: float
     bias_inner: float
     coverage: float
@@ -44,6 +45,19 @@ class RetrainPolicy:
     unseen_zip3: float
     volume: float
     unsound_answers: float
+    domain_auc: float
+    domain_auc_watch: float
+    psi: float
+    psi_watch: float
+    wasserstein: float
+    wasserstein_watch: float
+    relied_share: float
+    drift_share: float
+    schema_changed: float
+    watches: int
+    psi_bins: int
+    classifier_rows: int
+    classifier_folds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,11 +131,13 @@ def read_policy(content: Any, source: str) -> Policy:
     for key in ("name", "version"):
         if not isinstance(content[key], str) or not content[key]:
             raise PolicyError(f"{source}: {key} is {content[key]!r}, expected a text (a version needs quotes)")
+    retrain = _part(RetrainPolicy, content["retrain"], source, "retrain")
+    _check_retrain(retrain, source)
     return Policy(
         name=content["name"],
         version=content["version"],
         bootstrap=_part(BootstrapPolicy, content["bootstrap"], source, "bootstrap"),
-        retrain=_part(RetrainPolicy, content["retrain"], source, "retrain"),
+        retrain=retrain,
         promotion=_part(PromotionPolicy, content["promotion"], source, "promotion"),
     )
 
@@ -132,6 +148,32 @@ def _part(kind: type[Part], content: Any, source: str, key: str) -> Part:
     hints = get_type_hints(kind)
     _same_keys(set(content), set(hints), source, f"{key}.")
     return kind(**{name: _value(hints[name], value, f"{source}: {key}.{name}") for name, value in content.items()})
+
+
+_SHARES = (
+    "minimum_share", "coverage", "outside_support", "unseen_status", "unseen_state", "unseen_zip3", "unsound_answers",
+    "domain_auc", "domain_auc_watch", "relied_share", "schema_changed",
+)  # fmt: skip
+_WATCHED = ("error_ratio", "domain_auc", "psi", "wasserstein")
+_LEAST = {
+    "error_ratio_watch": 1, "domain_auc_watch": 0.5, "watches": 2, "psi_bins": 2, "classifier_rows": 100, "classifier_folds": 2,
+}  # fmt: skip
+
+
+def _check_retrain(policy: RetrainPolicy, source: str) -> None:
+    """Limits that contradict each other, or that no value could reach, are mistakes of whoever wrote them."""
+    where = f"{source}: retrain"
+    for name in _SHARES:
+        if getattr(policy, name) > 1:
+            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected a share from 0 to 1")
+    for name, least in _LEAST.items():
+        if getattr(policy, name) < least:
+            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected {least:g} or more")
+    pairs = [(f"{name}_watch", name) for name in _WATCHED] + [("bias_inner", "bias")]
+    for below, above in pairs:
+        low, high = getattr(policy, below), getattr(policy, above)
+        if low > high:
+            raise PolicyError(f"{where}.{below} is {low:g}, expected no more than {above}, which is {high:g}")
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

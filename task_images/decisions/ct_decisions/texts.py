@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ct_decisions.rules import RULES
 from ct_decisions.texts_en import WORDS as ENGLISH_WORDS
 from ct_decisions.texts_es import WORDS as SPANISH_WORDS
 
@@ -17,14 +18,7 @@ NEED_SUBJECT = ("error_ratio", "log_bias", "unsound_answers", "superiority", "rm
 CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "rest")
 """Evidence that is a relative change: below zero is better."""
 
-_HEADLINES = {
-    "TRAIN_PERFORMANCE_DEGRADED": ("error_ratio", "unsound_answers"),
-    "TRAIN_BIASED": ("log_bias",),
-    "TRAIN_INTERVALS_INVALID": ("interval_coverage",),
-    "TRAIN_TARGET_OUT_OF_SUPPORT": ("outside_support",),
-    "TRAIN_NEW_CATEGORIES": ("unseen_status", "unseen_state", "unseen_zip3"),
-    "TRAIN_VOLUME": ("volume",),
-}
+_HEADLINES: Mapping[str, Sequence[str]] = dict(RULES)
 
 
 @dataclass(frozen=True)
@@ -74,7 +68,8 @@ class Texts:
     @property
     def numbers(self) -> Mapping[str, Number]:
         """How each piece of evidence is written, where it is no percentage."""
-        return {"error_ratio": self.times, "leakage": self.whole, "sound_answers": self.whole, "new_rows": self.whole,
+        return {"error_ratio": self.times, "domain_auc": self.times, "psi": self.times, "wasserstein": self.times,
+                "leakage": self.whole, "sound_answers": self.whole, "new_rows": self.whole,
                 "log_bias": self._log_percent, "bias": self._log_percent}  # fmt: skip
 
     def _log_percent(self, value: Any) -> str:

@@ -88,9 +88,13 @@ class World:
         alias: str | None = None,
         reason: str = "TRAIN_VOLUME",
         claims: float | None = None,
+        reliance: dict[str, float] | None = None,
         **faults: Any,
     ) -> str:
-        """Register a model with these faults, trained on these batches; ``claims`` is the MAE that its run boasts of."""
+        """Register a model with these faults, trained on these batches; ``claims`` is the MAE that its run boasts of.
+
+        ``reliance`` is what its run says of its SHAP values.
+        """
         key = json.dumps(faults, sort_keys=True)
         if key not in self.logged:
             file = self.directory / "faults.json"
@@ -107,6 +111,8 @@ class World:
         run_id = self.client.create_run("0").info.run_id
         if claims is not None:
             self.client.log_metric(run_id, "test_mae", claims)
+        if reliance is not None:
+            self.client.log_dict(run_id, reliance, "reliance.json")
         tags = {"ct.batch_ids": batches, "ct.retrain_reason": reason} if batches else {}
         version = str(self.client.create_model_version(self.name, uri, run_id, tags=tags, model_id=model_id).version)
         if alias:

@@ -3,17 +3,19 @@
 import re
 
 import pytest
+from ct_decisions.evidence import key_of
 from ct_decisions.reasons import codes, render
-from ct_decisions.retrain import RULES
+from ct_decisions.rules import RULES
 from ct_decisions.texts_en import WORDS as ENGLISH
 from ct_decisions.texts_es import WORDS as SPANISH
 
 pytestmark = pytest.mark.unit
 
 
-def signal(name, value, threshold, verdict="fire", low=None, high=None, **note):  # noqa: PLR0917
+def signal(name, value, threshold, verdict="fire", low=None, high=None, feature=None, **note):  # noqa: PLR0917
     return {
-        "name": name, "value": value, "ci_low": low, "ci_high": high, "threshold": threshold, "verdict": verdict, "note": note,
+        "name": name, "feature": feature, "value": value,
+        "ci_low": low, "ci_high": high, "threshold": threshold, "verdict": verdict, "note": note,
     }  # fmt: skip
 
 
@@ -26,6 +28,10 @@ SIGNALS = [
     signal("unseen_status", 0.06, 0.05, values=["sold"]),
     signal("unseen_state", 1.0, 0.05, values=["Massachusetts"]),
     signal("unseen_zip3", 0.2, 0.10, values=["010", "011", "012", "013"]),
+    signal("domain_auc", 0.83, 0.65, low=0.80, high=0.86, watch=0.60, columns=["house_size", "bath"]),
+    signal("psi", 0.34, 0.20, feature="house_size", watch=0.10, input=True, rank=2),
+    signal("wasserstein", 0.45, 0.20, feature="bath", watch=0.10, input=True, rank=3),
+    signal("schema_changed", 0.31, 0.05, feature="brokered_by", change="missing", usable=True),
     signal("volume", 0.71, 0.50),
 ]
 GATES = [
@@ -51,13 +57,16 @@ def decision(code):
     promotion = code.startswith(("PROMOTE", "REJECT"))
     facts = {
         "batch_number": 4, "new_rows": 41, "required_rows": 100, "champion_rows": 398_701, "stream": "group 9, Tuesday",
-        "author": "Ana", "reason": "new price list", "fired": [s["name"] for s in SIGNALS] if code.startswith("TRAIN") else [],
+        "author": "Ana", "reason": "new price list", "watches": 3,
+        "fired": [key_of(s) for s in SIGNALS] if code.startswith("TRAIN") else [],
         "closest": {"signal": "error_ratio", "reached": 0.8}, "retrain_code": "TRAIN_BIASED",
     }  # fmt: skip
     if code == "SKIP_INVALID_BATCH":
         facts["failed"] = [
             {"expectation": "expect_column_values_to_not_be_null", "column": "price", "share": 1.0, "examples": ["cheap"]}
         ]
+    elif code == "TRAIN_PERSISTENT_WATCH":
+        facts |= {"fired": ["error_ratio"], "persistent": ["error_ratio"], "watched": {"error_ratio": 3}}
     elif promotion:
         facts["failed"] = [HEADLINES[code]] if code in HEADLINES else []
     return {
@@ -155,6 +164,14 @@ def changed(code, name, **values):
     return found
 
 
+def only(code, *fired):
+    """The decision of a code for which these signals alone fired."""
+    found = decision(code)
+    found["facts"]["fired"] = list(fired)
+    found["signals"] = [line if key_of(line) in fired else {**line, "verdict": "ok"} for line in found["signals"]]
+    return found
+
+
 @pytest.mark.parametrize(
     ("value", "english", "spanish"),
     [
@@ -238,3 +255,87 @@ def test_an_unknown_code_or_language_is_an_error():
         render({"kind": "retrain", "code": "TRAIN_BORED", "facts": {}}, "en")
     with pytest.raises(ValueError, match="not in 'fr'"):
         render(decision("TRAIN_BOOTSTRAP"), "fr")
+
+
+WATCHED = {"value": 1.07, "ci_low": 1.02, "ci_high": 1.11, "verdict": "watch", "note": {"watch": 1.05}}
+SENTENCES = [
+    (
+        changed("TRAIN_PERSISTENT_WATCH", "error_ratio", **WATCHED),
+        "Batch 4: trained, because it was so in 3 batches in a row: the model in production errs 1.07 times as much as in its "
+        "evaluation (95% CI 1.02 to 1.11; limit 1.10; watched from 1.05). "
+        "No new model would have been trained with an error ratio of at most 1.05.",
+        "Lote 4: se entrenó porque se repitió en 3 lotes seguidos: el modelo en producción se equivoca 1,07 veces lo que en su "
+        "evaluación (IC95 1,02 a 1,11; límite 1,10; en observación desde 1,05). "
+        "No se habría entrenado un modelo nuevo con una razón de error de 1,05 como mucho.",
+    ),
+    (
+        only("TRAIN_COVARIATE_DRIFT", "domain_auc", "psi:house_size", "wasserstein:bath"),
+        "Batch 4: trained, because the homes have changed: the new homes can be told from the known ones, mostly by house_size "
+        "and bath, with an AUC of 0.83 (95% CI 0.80 to 0.86; limit 0.65), house_size is distributed differently, with a PSI of "
+        "0.34 (limit 0.20) and bath has moved by 0.45 standard deviations (limit 0.20). "
+        "No new model would have been trained with an AUC of at most 0.65.",
+        "Lote 4: se entrenó porque las viviendas cambiaron: las viviendas nuevas se distinguen de las conocidas, sobre todo "
+        "por house_size y bath, con un AUC de 0,83 (IC95 0,80 a 0,86; límite 0,65), cambió la distribución de house_size, con "
+        "un PSI de 0,34 (límite 0,20) y bath se desplazó 0,45 desviaciones estándar (límite 0,20). "
+        "No se habría entrenado un modelo nuevo con un AUC de 0,65 como mucho.",
+    ),
+    (
+        only("TRAIN_SCHEMA_CHANGED", "schema_changed:brokered_by"),
+        "Batch 4: trained, because the columns have changed: brokered_by is missing in 31% of the rows (limit 5%). "
+        "No new model would have been trained with less than 5% of the rows with a change of brokered_by.",
+        "Lote 4: se entrenó porque cambiaron las columnas: falta brokered_by en el 31 % de las filas (límite 5 %). "
+        "No se habría entrenado un modelo nuevo con menos del 5 % de las filas con un cambio de brokered_by.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "english", "spanish"), SENTENCES)
+def test_drift_schema_and_persistence_in_words(found, english, spanish):
+    assert render(found, "en") == english
+    assert render(found, "es") == spanish
+
+
+def test_a_skip_says_how_often_a_signal_has_been_watched():
+    found = changed("SKIP_NO_MATERIAL_CHANGE", "error_ratio", **WATCHED)
+    found["facts"]["closest"] = {"signal": "error_ratio", "rule": "TRAIN_PERSISTENT_WATCH", "reached": 0.67, "batches": 2}
+    assert "limit 1.10; watched from 1.05), watched in 2 of the 3 batches in a row that train." in render(found, "en")
+    assert "en observación en 2 de los 3 lotes seguidos que entrenan." in render(found, "es")
+
+
+@pytest.mark.parametrize("key", ["psi:house_size", "wasserstein:bath", "domain_auc", "schema_changed:brokered_by"])
+def test_a_skip_can_be_closest_by_every_new_signal(key):
+    found = decision("SKIP_NO_MATERIAL_CHANGE")
+    found["facts"]["closest"] = {"signal": key, "rule": "TRAIN_COVARIATE_DRIFT", "reached": 0.9}
+    for language, words in (("en", "90% of the way"), ("es", "el 90 % del camino")):
+        assert words in render(found, language)
+        assert ("house_size" in render(found, language)) == (key in ("psi:house_size", "domain_auc"))
+
+
+@pytest.mark.parametrize("change", ["missing", "returned", "retyped", "new"])
+def test_every_change_of_a_column_has_its_words(change):
+    found = changed("TRAIN_SCHEMA_CHANGED", "schema_changed", note={"change": change})
+    texts = [render(found, language) for language in ("en", "es")]
+    assert all("brokered_by" in text for text in texts)
+    assert texts[0] != texts[1]
+
+
+def test_signals_of_one_name_and_different_columns_are_told_apart():
+    found = only("TRAIN_COVARIATE_DRIFT", "domain_auc", "psi:house_size")
+    found["signals"].append(signal("psi", 0.01, 0.20, "ok", feature="bed"))
+    assert "PSI of 0.34" in render(found, "en")
+    assert "bed " not in render(found, "en")
+
+
+def test_an_interval_without_width_is_not_shown():
+    assert "CI" not in render(changed("TRAIN_NEW_CATEGORIES", "unseen_state", ci_low=1.0, ci_high=1.0), "en").split("Also")[0]
+
+
+def test_of_many_columns_the_most_important_are_named_once_each():
+    found = only("TRAIN_COVARIATE_DRIFT", "domain_auc")
+    for column in ("house_size", "bath", "bed", "acre_lot"):
+        for name in ("psi", "wasserstein"):
+            found["signals"].append(signal(name, 0.3, 0.20, feature=column))
+            found["facts"]["fired"].append(f"{name}:{column}")
+    text = render(found, "en")
+    assert [text.count(f"{column} has moved") for column in ("house_size", "bath", "bed", "acre_lot")] == [1, 1, 1, 0]
+    assert "PSI" not in text
