@@ -14,6 +14,9 @@ POLICIES = Path(__file__).parent / "policies"
 POLICY_VARIABLE = "CT_POLICY"
 DEFAULT_POLICY = "strict"
 
+LINEAGE = ("code", "image_digest", "data", "seed", "policy", "retrain_decision", "golden_answers")
+"""What a policy can ask to be known of a challenger."""
+
 
 class PolicyError(ValueError):
     """A policy that cannot be used; the message names the file, the key and what is expected."""
@@ -75,6 +78,26 @@ class PromotionPolicy:
     area_reasons: tuple[str, ...]
     area_rest: float
     area_rows: int
+    lineage: tuple[str, ...]
+    load_seconds: float
+    artifact_megabytes: float
+    latency_ms: float
+    memory_megabytes: float
+    parity: float
+    golden_rows: int
+    replayed_rows: int
+    too_good_gain: float | None
+    too_good_column: float | None
+    equity: float | None
+    slice_rise: float | None
+    slice_rows: int
+    slice_areas: int
+    coverage_fifth: float | None
+    blast_share: float | None
+    blast_move: float
+    blast_rows: int
+    blast_least: int
+    approval: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +156,15 @@ def read_policy(content: Any, source: str) -> Policy:
             raise PolicyError(f"{source}: {key} is {content[key]!r}, expected a text (a version needs quotes)")
     retrain = _part(RetrainPolicy, content["retrain"], source, "retrain")
     _check_retrain(retrain, source)
+    promotion = _part(PromotionPolicy, content["promotion"], source, "promotion")
+    for unknown in set(promotion.lineage) - set(LINEAGE):
+        raise PolicyError(f"{source}: promotion.lineage names {unknown!r}, expected some of {', '.join(LINEAGE)}")
     return Policy(
         name=content["name"],
         version=content["version"],
         bootstrap=_part(BootstrapPolicy, content["bootstrap"], source, "bootstrap"),
         retrain=retrain,
-        promotion=_part(PromotionPolicy, content["promotion"], source, "promotion"),
+        promotion=promotion,
     )
 
 

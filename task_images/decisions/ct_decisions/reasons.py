@@ -94,7 +94,8 @@ class _Reason:
                 return [self.signals[key] for key in self._told("persistent")]
             keys = self._told("fired")
             return [self.signals[key] for key in keys if self.signals[key]["name"] in names and self._by_limit(key)]
-        failed = [name for name in self.facts.get("failed", ()) if name in self.gates]
+        part = "held" if self.decision["outcome"] == "hold" else "failed"
+        failed = [name for name in self.facts.get(part, ()) if name in self.gates]
         if self.decision["code"] == "PROMOTE_COVERAGE":
             return [self.gates[name] for name in ("new_batch", "rest") if name in self.gates]
         if failed:
@@ -127,6 +128,8 @@ class _Reason:
         if line.get("ci_low") is not None and line.get("ci_high") is not None and line["ci_low"] != line["ci_high"]:
             signed = texts.with_sign(number) if texts.signed(name) else number
             detail.append(texts.interval.format(signed(line["ci_low"]), signed(line["ci_high"])))
+        elif line.get("ci_low") is not None:
+            detail.append(texts.lower_bound.format(texts.with_sign(number)(line["ci_low"])))
         if note.get("highest") is not None:
             detail.append(texts.between.format(number(line["threshold"]), number(note["highest"])))
         elif line.get("threshold") is not None and name in texts.limits:
@@ -135,12 +138,15 @@ class _Reason:
             detail.append(texts.watch_limit.format(texts.limit(name, note["watch"], value)))
         values = self._named_values(line)
         words = {"feature": line.get("feature"), "columns": texts.listing(list(note.get("columns") or ())[:3])}
+        words |= self._note_words(line)
         text: str = sentence.format(number(value), **words) + (f" ({'; '.join(detail)})" if detail else "")
         return text + (f": {values}" if values else "")
 
     def _variant_of(self, line: Mapping[str, Any]) -> str:
         """The key of the words for a piece of evidence: by its direction, its kind of change, what it is known by."""
         name, note = str(line["name"]), line.get("note") or {}
+        if note.get("absent"):
+            return f"{name}:absent"
         if note.get("change"):
             return f"{name}:{note['change']}"
         if note.get("columns"):
@@ -152,9 +158,25 @@ class _Reason:
         measured = self._measured(line)
         return subject.format(measured) if line["name"] in NEED_SUBJECT else measured
 
-    @staticmethod
-    def _named_values(line: Mapping[str, Any]) -> str:
-        values = (line.get("note") or {}).get("values") or []
+    def _note_words(self, line: Mapping[str, Any]) -> dict[str, str]:
+        """The other numbers of a piece of evidence, as they stand in its words."""
+        texts, note = self.texts, line.get("note") or {}
+        words = {name: texts.whole(note.get(name)) for name in ("requests", "fifth")}
+        words |= {name: texts.signed_number(note.get(name)) for name in ("challenger", "champion")}
+        words["move"] = texts.percent(note.get("move"))
+        if "dimension" in note:
+            key, value = str(note["dimension"]), str(note["value"])
+            template = texts.slices.get(f"{key}:{value}") or texts.slices[key]
+            words["slice"] = template.format(value)
+        return words
+
+    def _named_values(self, line: Mapping[str, Any]) -> str:
+        note = line.get("note") or {}
+        if note.get("error"):
+            return str(note["error"])
+        values = note.get("values") or [self.texts.lineage[name] for name in note.get("missing", ())]
+        if note.get("missing"):
+            return ", ".join(values)
         return ", ".join(map(str, values[:3])) + ("…" if len(values) > 3 else "")
 
     def _failures(self) -> str:
@@ -179,8 +201,9 @@ class _Reason:
         if self.decision["kind"] == "retrain":
             lines = [self.signals[key] for key in self._told("fired") if key not in used]
         else:
-            names = [n for n in self.facts.get("failed", ()) if isinstance(n, str) and n not in used and n in self.gates]
-            lines = [self.gates[name] for name in names] if self.decision["outcome"] == "reject" else []
+            part = {"reject": "failed", "hold": "held"}.get(self.decision["outcome"], "")
+            names = [n for n in self.facts.get(part, ()) if isinstance(n, str) and n not in used and n in self.gates]
+            lines = [self.gates[name] for name in names]
             if self.decision["code"] == "PROMOTE_BETTER" and self._judged("rmse"):
                 lines = [self.gates["rmse"]]
         if not lines:

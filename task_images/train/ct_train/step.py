@@ -23,6 +23,7 @@ from house_prices.model import RAW_COLUMNS
 from mlflow.exceptions import MlflowException
 
 from ct_train.fitting import Outcome, TooFewRowsError, fit
+from ct_train.golden import golden
 from ct_train.profile import domain, holdout_errors, profile
 from ct_train.report import write_report
 from ct_train.tracking import Registered, Tracker
@@ -158,6 +159,7 @@ def _register(
     log.info("the model relies on %s", ", ".join(f"{name} {share:.0%}" for name, share in list(reliance.items())[:4]))
     files = {
         report / "batches.json": data.batches,
+        report / "golden.json": golden(outcome.model, parts["test"]),
         _made(report / "reference") / "profile.json": profile(parts["train"]),
         report / "reference" / "holdout_errors.json": holdout_errors(parts["test"], predicted.loc[parts["test"].index]),
         outcome.directory / "domain.json": domain(pd.concat([parts[split] for split in outcome.learnt_from])),

@@ -46,6 +46,9 @@ def test_the_variable_chooses(monkeypatch):
         (lambda c: c["promotion"].update(minimum_gain=-0.01), "expected a number that is not negative"),
         (lambda c: c["promotion"].update(significant=1), "promotion.significant is 1, expected true or false"),
         (lambda c: c["promotion"].update(area_reasons="TRAIN_BIASED"), "expected a list of codes"),
+        (lambda c: c["promotion"].update(lineage=["colour"]), "promotion.lineage names 'colour', expected some of code"),
+        (lambda c: c["promotion"].update(approval=None), "promotion.approval is None, expected true or false"),
+        (lambda c: c["promotion"].update(latency_ms=None), "promotion.latency_ms is None, expected a number"),
         (lambda c: c["bootstrap"].update(resamples=10.5), "expected a whole number"),
         (lambda c: c.update(version=1), "a version needs quotes"),
         (

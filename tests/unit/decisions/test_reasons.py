@@ -45,16 +45,40 @@ GATES = [
     signal("intervals", 0.80, 0.88, "fail", 0.78, 0.82, highest=0.92),
     signal("new_batch", -0.33, 0, "pass", -0.40, -0.20),
     signal("rest", 0.001, 0.01, "pass", -0.002, 0.004),
+    signal("lineage", 2, 0, "fail", missing=["code", "seed"]),
+    signal("identifiers", 1, 0, "fail", values=["street"]),
+    signal("signature", 1, 0, "fail", values=["bed: long ≠ double"]),
+    signal("libraries", 1, 0, "fail", values=["catboost 1.2.5 ≠ 1.2.10"]),
+    signal("loading", 1, 0, "fail", error="RuntimeError: damaged"),
+    signal("load_seconds", 41.27, 30, "fail"),
+    signal("artifact_size", 250.4, 200, "fail"),
+    signal("requests", 3, 0, "fail", requests=415, error="ValueError: no such state"),
+    signal("latency", 230.4, 100, "fail"),
+    signal("memory", 912.3, 700, "fail"),
+    signal("parity", 0.0031, 0.000001, "fail", requests=215),
+    signal("repeatability", 0.02, 0.000001, "fail"),
+    signal("prd", 0.05, 0.02, "fail", challenger=1.15, champion=1.10),
+    signal("prb", 0.04, 0.02, "fail", challenger=-0.09, champion=-0.05),
+    signal("slices", 0.12, 0.05, "fail", low=0.072) | {"note": {"dimension": "state", "value": "Nevada", "rows": 420}},
+    signal("interval_fifths", 0.79, 0.85, "fail", 0.76, 0.82, fifth=5),
+    signal("too_good", 0.21, 0.15, "hold"),
+    signal("single_column", 0.97, 0.95, "hold", values=["acre_lot"]),
+    signal("blast_radius", 0.31, 0.25, "hold", requests=10_000, move=0.20),
+    signal("approval", 1, 0, "hold"),
 ]
 HEADLINES = {
     "REJECT_LEAKAGE": "leakage", "REJECT_UNSOUND_ANSWERS": "sound_answers", "REJECT_BELOW_BASELINE": "baseline",
     "REJECT_NOT_BETTER": "superiority", "REJECT_WORSE": "superiority", "REJECT_RMSE": "rmse",
     "REJECT_RELATIVE_ERROR": "relative_error", "REJECT_BIAS": "bias", "REJECT_INTERVALS": "intervals",
+    "REJECT_LINEAGE_INCOMPLETE": "lineage", "REJECT_SIGNATURE": "signature", "REJECT_INFRA_LOAD": "loading",
+    "REJECT_INFRA_ERROR": "requests", "REJECT_INFRA_LATENCY": "latency", "REJECT_INFRA_MEMORY": "memory",
+    "REJECT_INFRA_PARITY": "parity", "REJECT_EQUITY": "prd", "REJECT_SLICE": "slices", "HOLD_TOO_GOOD": "too_good",
+    "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval",
 }  # fmt: skip
 
 
 def decision(code):
-    promotion = code.startswith(("PROMOTE", "REJECT"))
+    promotion = code.startswith(("PROMOTE", "REJECT", "HOLD"))
     facts = {
         "batch_number": 4, "new_rows": 41, "required_rows": 100, "champion_rows": 398_701, "stream": "group 9, Tuesday",
         "author": "Ana", "reason": "new price list", "watches": 3,
@@ -68,10 +92,10 @@ def decision(code):
     elif code == "TRAIN_PERSISTENT_WATCH":
         facts |= {"fired": ["error_ratio"], "persistent": ["error_ratio"], "watched": {"error_ratio": 3}}
     elif promotion:
-        facts["failed"] = [HEADLINES[code]] if code in HEADLINES else []
+        facts["held" if code.startswith("HOLD") else "failed"] = [HEADLINES[code]] if code in HEADLINES else []
     return {
         "kind": "promotion" if promotion else "retrain", "code": code, "facts": facts, "champion_version": "3",
-        "challenger_version": "4", "outcome": "reject" if code.startswith("REJECT") else "promote" if promotion else "train",
+        "challenger_version": "4", "outcome": code.split("_")[0].lower(),
         "signals": [{**s, "verdict": "ok"} if code.startswith("SKIP") else s for s in SIGNALS], "gates": GATES,
     }  # fmt: skip
 
@@ -85,22 +109,22 @@ def test_every_code_has_a_finished_sentence(code, language):
     assert not re.search(r"[{}?]|None|\bnan\b", text), text
 
 
-@pytest.mark.parametrize("code", [c for c in codes() if c.startswith("REJECT")])
+@pytest.mark.parametrize("code", [c for c in codes() if c.startswith(("REJECT", "HOLD"))])
 def test_a_rejection_gives_value_and_limit_in_both_languages(code):
     gate = next(g for g in GATES if g["name"] == HEADLINES[code])
     for language in ("en", "es"):
         text = render(decision(code), language)
         assert re.search(r"\d", text)
-        if gate["ci_low"] is not None:
+        if gate["ci_low"] is not None and gate["ci_high"] is not None:
             assert ("95% CI" if language == "en" else "IC95") in text
 
 
 def test_both_languages_have_the_same_words():
     assert SPANISH.keys() == ENGLISH.keys()
-    for part in ("codes", "evidence", "limits", "counterfactuals", "failures"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices"):
         assert SPANISH[part].keys() == ENGLISH[part].keys(), part
     placeholder = re.compile(r"\{\w*\}")
-    for part in ("codes", "evidence", "limits", "counterfactuals", "failures"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices"):
         for key, text in ENGLISH[part].items():
             assert sorted(placeholder.findall(text)) == sorted(placeholder.findall(SPANISH[part][key])), key
 
@@ -126,6 +150,26 @@ GOLDEN = {
     ("REJECT_NOT_BETTER", "es"): (
         "No se promovió la versión 4 porque su mejora sobre la versión 3 en las mismas filas de prueba es demasiado pequeña: "
         "reduce el MAE un 0,98 % (IC95 −1,9 % a +0,04 %; se exige al menos un 1 % menos)."
+    ),
+    ("REJECT_SLICE", "es"): (
+        "No se promovió la versión 4 porque, frente a la versión 3, aumenta el MAE un 12 % en el estado Nevada "
+        "(con seguridad al menos un +7,2 %; se admite como mucho un 5 % más)."
+    ),
+    ("REJECT_SLICE", "en"): (
+        "Version 4 was not promoted, because against version 3 it raises the MAE by 12% in the state Nevada "
+        "(provably at least +7.2%; at most 5% higher is allowed)."
+    ),
+    ("REJECT_LINEAGE_INCOMPLETE", "es"): (
+        "No se promovió la versión 4 porque su linaje está incompleto, faltan 2 (límite 0): la versión del código, la semilla."
+    ),
+    ("REJECT_INFRA_LATENCY", "es"): "No se promovió la versión 4 porque una fila le lleva 230,4 ms (límite 100,0 ms).",
+    ("REJECT_INFRA_PARITY", "en"): (
+        "Version 4 was not promoted, because its answers differ from those in training by a factor of up to 1 + 0.0031 "
+        "(limit 1e-06)."
+    ),
+    ("HOLD_APPROVAL_BLAST", "es"): (
+        "La versión 4 espera la aprobación de una persona porque el 31 % de las últimas 10.000 respuestas cambiaría más de "
+        "un 20 % (límite 25 %). Sin la aprobación, producción queda como está."
     ),
     ("TRAIN_BOOTSTRAP", "es"): "Lote 4: se entrenó porque no había modelo en producción: es la línea base.",
     ("SKIP_INSUFFICIENT_EVIDENCE", "en"): (
@@ -248,6 +292,32 @@ def test_a_rejection_names_every_gate_that_failed():
     assert "raises the RMSE by 5%" in text
     assert "Also: it prices 9.4% too high" in text
     assert "its 90% interval covers 80%" in text
+
+
+@pytest.mark.parametrize("gate", [gate for gate in GATES if gate["verdict"] != "pass"], ids=lambda gate: gate["name"])
+def test_every_gate_that_fails_or_holds_beside_the_headline_is_said_with_its_numbers(gate):
+    code = "HOLD_APPROVAL" if gate["verdict"] == "hold" else "REJECT_LEAKAGE"
+    found = decision(code)
+    part = "held" if gate["verdict"] == "hold" else "failed"
+    found["facts"][part] = [*found["facts"][part], gate["name"]]
+    texts = [render(found, language) for language in ("en", "es")]
+    assert texts[0] != texts[1]
+    for text in texts:
+        assert not re.search(r"[{}?]|None|\bnan\b", text), text
+        assert re.search(r"\d", text)
+
+
+def test_every_slice_dimension_has_words_in_both_languages():
+    for dimension, value in [("state", "Ohio"), ("status", "sold"), ("size", "3"), ("prediction", "5"), ("area", "new")]:
+        note = {"dimension": dimension, "value": value}
+        texts = {render(changed("REJECT_SLICE", "slices", note=note), language) for language in ("en", "es")}
+        assert len(texts) == 2
+        assert all(value in text for text in texts) or dimension == "area"
+
+
+def test_a_missing_signature_is_no_wrong_one():
+    text = render(changed("REJECT_SIGNATURE", "signature", note={"absent": True}), "en")
+    assert "because it has no signature" in text
 
 
 def test_an_unknown_code_or_language_is_an_error():
