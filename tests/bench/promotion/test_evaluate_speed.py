@@ -165,7 +165,8 @@ def test_a_million_listings_are_evaluated_in_90_seconds_and_one_and_a_half_gigab
     infrastructure = ", ".join(f"{name} {gates[name]:.3g}" for name in measured)
     load = os.getloadavg()
     text = f"""{ROWS:,} listings in CLEAN, {counted:,} of them hold-out rows; two models of the real train step
-(taught by {TAUGHT:,} of the rows), {REQUESTS:,} recent requests; `python -m ct_evaluate` in its own environment, all {len(gates)} gates.
+(taught by {TAUGHT:,} of the rows), {REQUESTS:,} recent requests; `python -m ct_evaluate` in its own environment,
+all {len(gates)} gates.
 
 | wall, s | CPU, s (the trial's process included) | peak RSS, MB |
 |---:|---:|---:|
