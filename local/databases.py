@@ -29,8 +29,8 @@ def create_owners(passwords: Mapping[str, str], administrator: str) -> None:
                     sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(database), sql.Identifier(owner))
                 )
             connection.execute(sql.SQL("REVOKE CONNECT, TEMPORARY ON DATABASE {} FROM PUBLIC").format(sql.Identifier(database)))
-        # The project's migrations create the three roles that hold the rights.
-        connection.execute("ALTER ROLE ct_owner CREATEROLE")
+        # The project's migrations create the three roles that hold the rights; scratch copies are databases.
+        connection.execute("ALTER ROLE ct_owner CREATEROLE CREATEDB")
 
 
 def create_members(passwords: Mapping[str, str], administrator: str) -> None:

@@ -13,6 +13,7 @@ from rich.console import RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from local import by_hand
 from local.runs import DAG, Pipeline
 from local.settings import Settings
 
@@ -119,4 +120,6 @@ def addresses(settings: Settings, parts: frozenset[str]) -> RenderableType:
         if part in parts:
             table.add_row(*row)
     table.add_row("Logs", str(settings.state / "logs"), "")
+    if "airflow" in parts:
+        table.add_row("By hand", f". {settings.state / by_hand.FILE} && continuous-training task show RUN TASK", "")
     return table

@@ -18,7 +18,7 @@ from typing import IO, Literal
 import httpx
 import psycopg
 
-from local import databases, environments, services
+from local import by_hand, databases, environments, services
 from local.display import Display
 from local.jobs import Jobs, StoppedError
 from local.postgres import PostgresServer, is_reachable
@@ -58,6 +58,7 @@ class Stack:
             directory = self.state / "postgres" if is_reachable(self.state) else elsewhere
             self.settings = replace(self.settings, postgres_directory=directory)
         self.settings.save()
+        by_hand.write_variables(self.settings)
         server = services.postgres_server(self.settings)
         server.initialise()
         return server

@@ -20,14 +20,18 @@ FORBIDDEN = [
     "get secrets", "list secrets", "create secrets", "get configmaps", "update pods", "deletecollection pods",
     "create pods/ephemeralcontainers", "create pods/portforward", "create deployments.apps", "create jobs.batch",
     "create roles.rbac.authorization.k8s.io", "create rolebindings.rbac.authorization.k8s.io", "create serviceaccounts",
-    "create serviceaccounts/token", "delete events", "patch resourcequotas", "*  *",
+    "create serviceaccounts/token", "delete events", "patch resourcequotas", "* *",
 ]  # fmt: skip
 
 
 def may(account: str, namespace: str, right: str, *, home: str = PLATFORM) -> bool:
     """Whether a service account has a right in a namespace."""
+    verb, resource = right.split()
+    resource, _, subresource = resource.partition("/")
+    # "pods/log" on kubectl's command line would be the pod called log.
+    options = [f"--subresource={subresource}"] if subresource else []
     user = f"--as=system:serviceaccount:{home}:{account}"
-    answer = kubectl("auth", "can-i", *right.split(), f"--namespace={namespace}", user, check=False)
+    answer = kubectl("auth", "can-i", verb, resource, f"--namespace={namespace}", user, *options, check=False)
     assert answer.strip() in ("yes", "no"), answer
     return answer.strip() == "yes"
 

@@ -175,6 +175,12 @@ def test_an_outage_of_the_api_server_does_not_double_the_pod(streamed):
     assert len(streamed.pods.of(DAG, "batch-4", "train")) == 1
 
 
+def test_a_training_waits_in_the_triggerer(streamed):
+    told = "\n".join(streamed.platform.airflow.log(DAG, "batch-0", "train", 2000))
+    assert "Unexpected error while waiting" not in told
+    assert "TRAINED" in told
+
+
 def test_two_groups_run_at_the_same_time(streamed):
     by_dag = {
         dag: {round(t, 0) for pod in streamed.pods.pods.values() if pod.labels.get("dag_id") == dag for t in pod.running}

@@ -99,6 +99,9 @@ class StepPodOperator(KubernetesPodOperator):
             raise refusal(self.step, error) from error
         finally:
             self._replacing = False
+        if self.in_cluster is None and self.hook.is_in_cluster:
+            # A trigger's own hook does not look around for a cluster, as this one has done: it would fail and be asked again.
+            self.in_cluster = True
         self.pod_is_known(context, pod)
         return pod
 

@@ -6,7 +6,8 @@ from airflow.sdk import DAG
 from continuous_training.operators.clean import CleanOperator
 from kubernetes.client import models as k8s
 
-WITHOUT_ROOM = k8s.V1ResourceRequirements(requests={"cpu": "3500m", "memory": "64Mi"}, limits={"memory": "64Mi"})
+TOO_MUCH = {"cpu": "3500m", "memory": "64Mi"}
+WITHOUT_ROOM = k8s.V1ResourceRequirements(requests=TOO_MUCH, limits=TOO_MUCH)
 WITHOUT_MEMORY = k8s.V1ResourceRequirements(requests={"cpu": "10m", "memory": "8Mi"}, limits={"memory": "8Mi"})
 
 with DAG(

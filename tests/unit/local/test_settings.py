@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import json
+import os
 import stat
+import subprocess
 
 import pytest
 
@@ -94,3 +96,18 @@ def test_a_private_file_is_replaced_whole_whatever_was_left_before(tmp_path):
     assert file.read_text() == "new"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert [path.name for path in tmp_path.iterdir()] == ["x"]
+
+
+def test_a_shell_gets_what_running_a_step_by_hand_takes_and_nobody_else_can_read_it(tmp_path):
+    from local.by_hand import write_variables
+
+    settings = Settings.open(tmp_path, Stream(), "strict")
+    file = write_variables(settings)
+    assert file.stat().st_mode & 0o777 == 0o600
+    script = f". {file} && env"
+    told = subprocess.run(["sh", "-c", script], env={"PATH": os.defpath}, capture_output=True, text=True, check=True).stdout
+    found = dict(line.split("=", 1) for line in told.splitlines() if "=" in line)
+    assert found["CT_AIRFLOW_PASSWORD"] == settings.secrets["airflow_admin"]
+    assert found["CT_DATABASE_URL"] == settings.database_url("continuous_training", "pipeline", "pipeline")
+    assert found["CT_ADMIN_DATABASE_URL"].startswith("postgresql://ct_owner:")
+    assert found["PATH"].endswith(f":{os.defpath}")

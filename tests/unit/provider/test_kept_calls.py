@@ -50,6 +50,15 @@ def test_a_pods_task_keeps_its_call_with_the_pod(api):
     assert context.xcoms["debug"]["kubectl_logs"].endswith(f"logs {kept.places.pod} --container base")
 
 
+def test_the_trigger_of_a_deferred_task_is_told_that_it_is_in_the_cluster(monkeypatch, configure):
+    """Its hook would look for a file otherwise, fail, and the task would wait on a worker after all."""
+    configure(namespace="tasks")
+    FakeCluster(lambda _pod: Running(then=None)).install(monkeypatch)
+    with pytest.raises(TaskDeferred) as deferred:
+        TrainOperator(task_id="train", batch_id=3, retrain_decision_id="4e").execute(TaskContext("train").values())
+    assert deferred.value.trigger.serialize()[1]["in_cluster"] is True
+
+
 def test_a_deferred_task_keeps_its_call_before_it_waits(monkeypatch, configure):
     configure(namespace="tasks")
     fake = FakeCluster(lambda _pod: Running(then=None))
