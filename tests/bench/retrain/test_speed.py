@@ -20,6 +20,7 @@ from typing import Any
 
 import mlflow
 import pandas as pd
+import psutil
 import psycopg
 import pytest
 from ct_contract import TaskInput
@@ -55,10 +56,11 @@ market, report = _load("market"), _load("report")
 
 @dataclass(frozen=True)
 class Cost:
-    """One run of the step: seconds, CPU seconds of the process (not of PostgreSQL), peak RSS in MB, and its result."""
+    """One run of the step: seconds, CPU seconds of the process and of PostgreSQL, peak RSS in MB, and its result."""
 
     seconds: float
     cpu: float
+    postgres_cpu: float
     megabytes: float
     code: str
     signals: int
@@ -108,6 +110,19 @@ def logged(model: Path, example: pd.DataFrame, reliance: dict[str, float]) -> di
     return {"source": str(found.model_uri), "run_id": run.info.run_id, "model_id": str(found.model_id)}
 
 
+def postgres_cpu(database_url: str) -> float:
+    """CPU seconds of the server so far, those of its ended sessions included."""
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("SELECT pg_backend_pid()").fetchone()
+        assert row is not None
+        server = psutil.Process(row[0]).parent()
+        assert server is not None
+        spent = server.cpu_times()
+        live = [child.cpu_times() for child in server.children(recursive=True)]
+    ended = spent.children_user + spent.children_system
+    return float(spent.user + spent.system + ended + sum(child.user + child.system for child in live))
+
+
 def assess(database_url: str, tracking_uri: str, run_id: str, directory: Path) -> Cost:
     payload = TaskInput(task="assess", dag_id="bench", run_id=run_id, inputs={"batch_id": 6})
     result = directory / f"{run_id}.json"
@@ -116,6 +131,7 @@ def assess(database_url: str, tracking_uri: str, run_id: str, directory: Path) -
         "CT_MODEL_NAME": MODEL, "CT_INPUT": payload.to_json(), "CT_RESULT_PATH": str(result),
     }  # fmt: skip
     command = [str(ROOT / ".envs" / "assess" / "bin" / "python"), "-m", "ct_assess"]
+    server_before = postgres_cpu(database_url)
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     log = directory / f"{run_id}.log"
     with log.open("w") as file:
@@ -132,16 +148,17 @@ def assess(database_url: str, tracking_uri: str, run_id: str, directory: Path) -
     seconds, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     print(log.read_text(), flush=True)
     assert code == 0
+    server_cpu = postgres_cpu(database_url) - server_before
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     with psycopg.connect(database_url) as connection:
         counted = connection.execute(
             "SELECT count(*) FROM audit.signals JOIN audit.decisions USING (decision_id) WHERE run_id = %s", (run_id,)
         ).fetchone()
     assert counted is not None
-    return Cost(seconds, cpu, peak / 1000, json.loads(result.read_text())["code"], counted[0])
+    return Cost(seconds, cpu, server_cpu, peak / 1000, json.loads(result.read_text())["code"], counted[0])
 
 
-def test_the_whole_stream_is_assessed_within_90_seconds_and_1500_megabytes(
+def test_the_whole_stream_is_assessed_in_90_seconds_of_cpu_and_1500_megabytes(
     pipeline_url: str, database_url: str, tracking_uri: str, tmp_path: Path
 ) -> None:
     first, rows = fill(database_url)
@@ -158,33 +175,40 @@ def test_the_whole_stream_is_assessed_within_90_seconds_and_1500_megabytes(
         "1,2,3,4,5": "the last batch: the champion knows batches 0 to 4",
     }
     lines = []
-    worst = Cost(0.0, 0.0, 0.0, "", 0)
+    worst = 0.0
     for known, title in cases.items():
         version = client.create_model_version(MODEL, tags={"ct.batch_ids": known}, **files).version
         client.set_registered_model_alias(MODEL, "production", str(version))
         new = sum(count for number, count in rows.items() if str(number) not in known.split(","))
         cost = assess(pipeline_url, tracking_uri, f"run-{version}", tmp_path)
-        spent = f"{cost.seconds:.1f} | {cost.cpu:.1f} | {cost.megabytes:.0f}"
+        spent = f"{cost.seconds:.1f} | {cost.cpu:.1f} | {cost.postgres_cpu:.1f} | {cost.megabytes:.0f}"
         lines.append(f"| {title} | {new:,} | {spent} | {cost.signals} | `{cost.code}` |")
         print(lines[-1], flush=True)
-        worst = max(worst, cost, key=lambda found: found.seconds)
+        worst = max(worst, cost.cpu + cost.postgres_cpu)
         assert cost.megabytes < MOST_MEGABYTES
     if SCALE == 100:
         report.write_part(
             "Speed and memory", part_of(lines, sum(rows.values()), outcome.chosen.name, outcome.chosen.iterations)
         )
-    assert worst.seconds < MOST_SECONDS
+    assert worst < MOST_SECONDS
 
 
 def part_of(lines: list[str], rows: int, learner: str, iterations: int) -> str:
     table = "\n".join(
-        ["| | new rows | s | CPU s | peak RSS, MB | signals | decision |", "|---|---:|---:|---:|---:|---:|---|", *lines]
+        [
+            "| | new rows | s | CPU s, step | CPU s, PostgreSQL | peak RSS, MB | signals | decision |",
+            "|---|---:|---:|---:|---:|---:|---:|---|",
+            *lines,
+        ]
     )
     return f"""Written by `make bench TESTS=tests/bench/retrain/test_speed.py`.
 
 CLEAN holds {rows:,} rows of the synthetic source. `python -m ct_assess` runs as a task does: its own environment and
 process, least rights, a real PostgreSQL (durability off) and a real MLflow. Seconds are those of the whole process, imports
-and the fetching of the model included; CPU seconds are the step's own, without PostgreSQL; the peak is the kernel's
-high-water mark (VmHWM). The model ({learner}, {iterations} trees) was trained on batch 0, so what it errs is of no interest.
+and the fetching of the model included; the peak is the kernel's high-water mark of the step (VmHWM). The model ({learner},
+{iterations} trees) was trained on batch 0, so what it errs is of no interest.
 
-{table}"""
+{table}
+
+The bar of {MOST_SECONDS} seconds is asserted for the sum of both CPU columns, which is what one free core would need. The wall
+time is that of a process of the lowest priority on a machine whose cores had other work: it says how busy they were."""
