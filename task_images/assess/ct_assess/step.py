@@ -7,7 +7,8 @@ from typing import Any
 
 from ct_contract import BadDataError, ContractError, TaskInput, TaskResult
 from ct_decisions.evidence import Signal
-from ct_decisions.policy import load_policy
+from ct_decisions.judging import judge
+from ct_decisions.policy import Policy, load_policy
 from ct_decisions.reasons import render
 from ct_decisions.registry import PRODUCTION, Registry, Version
 from ct_decisions.retrain import Manual, decide
@@ -75,12 +76,14 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, manual: M
     registry = Registry()
     champion = registry.by_alias(PRODUCTION)
     signals: list[Signal] = []
+    earlier: list[list[Signal]] = []
     champion_rows = 0
     new_rows = _waiting_rows(connection, champion, batch_id)
     if champion is not None:
         champion_rows = _rows_of(connection, champion)
         if new_rows and (champion.batch_ids or manual is None):
             signals = measure(connection, registry, champion, batch_id, policy)
+            earlier = _earlier(connection, champion, batch_id, policy)
     verdict = decide(
         policy.retrain,
         signals,
@@ -88,9 +91,10 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, manual: M
         new_rows=new_rows,
         champion_rows=champion_rows,
         manual=manual,
+        earlier=earlier,
     )
     for signal in signals:
-        log.info("%s: %s (limit %s): %s", signal.name, signal.value, signal.threshold, signal.verdict)
+        log.info("%s: %s (limit %s): %s", signal.key, signal.value, signal.threshold, signal.verdict)
     record_decision(
         connection,
         dag_id=payload.dag_id,
@@ -104,6 +108,34 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, manual: M
         facts={**verdict.facts, "batch_number": batch["batch_number"], "rows": batch["rows_accepted"]},
         signals=[signal.as_row() for signal in signals],
     )
+
+
+def _earlier(connection: Connection, champion: Version, batch_id: int, policy: Policy) -> list[list[Signal]]:
+    """The signals of the batches before that met the same champion, the last one first, back to its last training.
+
+    A batch that was decided more than once counts by its last decision, one without new homes says nothing. They are
+    judged by today's policy.
+    """
+    decisions = connection.execute(
+        """
+        SELECT * FROM (
+            SELECT DISTINCT ON (batch_id) batch_id, decision_id, outcome FROM audit.decisions AS d
+             WHERE kind = 'retrain' AND champion_version = %s AND batch_id < %s
+               AND EXISTS (SELECT FROM audit.signals AS s WHERE s.decision_id = d.decision_id)
+             ORDER BY batch_id, decided_at DESC
+        ) AS last ORDER BY batch_id DESC LIMIT %s
+        """,
+        (champion.number, batch_id, policy.retrain.watches - 1),
+    ).fetchall()
+    found: list[list[Signal]] = []
+    for decision in decisions:
+        if decision["outcome"] == "train":
+            break
+        rows = connection.execute(
+            "SELECT * FROM audit.signals WHERE decision_id = %s ORDER BY position", (decision["decision_id"],)
+        ).fetchall()
+        found.append([judge(policy.retrain, Signal.from_row(row)) for row in rows])
+    return found
 
 
 def _rows_of(connection: Connection, champion: Version) -> int:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
 SignalVerdict = Literal["ok", "watch", "fire", "n/a"]
 GateVerdict = Literal["pass", "fail", "hold", "n/a"]
+
+
+def key_of(line: Mapping[str, Any]) -> str:
+    """The key of a line of evidence: ``name`` or ``name:feature``."""
+    return f"{line['name']}:{line['feature']}" if line.get("feature") else str(line["name"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,9 +28,19 @@ class Signal:
     feature: str | None = None
     note: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def key(self) -> str:
+        """What tells it from the other signals of a decision: its name, with its column where it has one."""
+        return key_of({"name": self.name, "feature": self.feature})
+
     def as_row(self) -> dict[str, Any]:
         """The columns of audit.signals."""
         return asdict(self)
+
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Signal:
+        """The signal that a line of audit.signals keeps."""
+        return cls(**{column.name: row[column.name] for column in fields(cls)})
 
 
 @dataclass(frozen=True, kw_only=True)

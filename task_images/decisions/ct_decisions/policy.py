@@ -14,6 +14,9 @@ POLICIES = Path(__file__).parent / "policies"
 POLICY_VARIABLE = "CT_POLICY"
 DEFAULT_POLICY = "strict"
 
+LINEAGE = ("code", "image_digest", "data", "seed", "policy", "retrain_decision", "golden_answers")
+"""What a policy can ask to be known of a challenger."""
+
 
 class PolicyError(ValueError):
     """A policy that cannot be used; the message names the file, the key and what is expected."""
@@ -35,6 +38,7 @@ class RetrainPolicy:
     minimum_rows: int
     minimum_share: float
     error_ratio: float
+    error_ratio_watch: float
     bias: float
     bias_inner: float
     coverage: float
@@ -44,6 +48,19 @@ class RetrainPolicy:
     unseen_zip3: float
     volume: float
     unsound_answers: float
+    domain_auc: float
+    domain_auc_watch: float
+    psi: float
+    psi_watch: float
+    wasserstein: float
+    wasserstein_watch: float
+    relied_share: float
+    drift_share: float
+    schema_changed: float
+    watches: int
+    psi_bins: int
+    classifier_rows: int
+    classifier_folds: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +78,26 @@ class PromotionPolicy:
     area_reasons: tuple[str, ...]
     area_rest: float
     area_rows: int
+    lineage: tuple[str, ...]
+    load_seconds: float
+    artifact_megabytes: float
+    latency_ms: float
+    memory_megabytes: float
+    parity: float
+    golden_rows: int
+    replayed_rows: int
+    too_good_gain: float | None
+    too_good_column: float | None
+    equity: float | None
+    slice_rise: float | None
+    slice_rows: int
+    slice_areas: int
+    coverage_fifth: float | None
+    blast_share: float | None
+    blast_move: float
+    blast_rows: int
+    blast_least: int
+    approval: bool
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,12 +154,17 @@ def read_policy(content: Any, source: str) -> Policy:
     for key in ("name", "version"):
         if not isinstance(content[key], str) or not content[key]:
             raise PolicyError(f"{source}: {key} is {content[key]!r}, expected a text (a version needs quotes)")
+    retrain = _part(RetrainPolicy, content["retrain"], source, "retrain")
+    _check_retrain(retrain, source)
+    promotion = _part(PromotionPolicy, content["promotion"], source, "promotion")
+    for unknown in set(promotion.lineage) - set(LINEAGE):
+        raise PolicyError(f"{source}: promotion.lineage names {unknown!r}, expected some of {', '.join(LINEAGE)}")
     return Policy(
         name=content["name"],
         version=content["version"],
         bootstrap=_part(BootstrapPolicy, content["bootstrap"], source, "bootstrap"),
-        retrain=_part(RetrainPolicy, content["retrain"], source, "retrain"),
-        promotion=_part(PromotionPolicy, content["promotion"], source, "promotion"),
+        retrain=retrain,
+        promotion=promotion,
     )
 
 
@@ -132,6 +174,32 @@ def _part(kind: type[Part], content: Any, source: str, key: str) -> Part:
     hints = get_type_hints(kind)
     _same_keys(set(content), set(hints), source, f"{key}.")
     return kind(**{name: _value(hints[name], value, f"{source}: {key}.{name}") for name, value in content.items()})
+
+
+_SHARES = (
+    "minimum_share", "coverage", "outside_support", "unseen_status", "unseen_state", "unseen_zip3", "unsound_answers",
+    "domain_auc", "domain_auc_watch", "relied_share", "schema_changed",
+)  # fmt: skip
+_WATCHED = ("error_ratio", "domain_auc", "psi", "wasserstein")
+_LEAST = {
+    "error_ratio_watch": 1, "domain_auc_watch": 0.5, "watches": 2, "psi_bins": 2, "classifier_rows": 100, "classifier_folds": 2,
+}  # fmt: skip
+
+
+def _check_retrain(policy: RetrainPolicy, source: str) -> None:
+    """Limits that contradict each other, or that no value could reach, are mistakes of whoever wrote them."""
+    where = f"{source}: retrain"
+    for name in _SHARES:
+        if getattr(policy, name) > 1:
+            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected a share from 0 to 1")
+    for name, least in _LEAST.items():
+        if getattr(policy, name) < least:
+            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected {least:g} or more")
+    pairs = [(f"{name}_watch", name) for name in _WATCHED] + [("bias_inner", "bias")]
+    for below, above in pairs:
+        low, high = getattr(policy, below), getattr(policy, above)
+        if low > high:
+            raise PolicyError(f"{where}.{below} is {low:g}, expected no more than {above}, which is {high:g}")
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

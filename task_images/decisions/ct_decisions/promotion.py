@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from math import sqrt
+from statistics import NormalDist
 from typing import Any
 
 from ct_decisions.bootstrap import Estimate
@@ -14,11 +16,16 @@ NEW_BATCH = "new_batch"
 REST = "rest"
 
 
-def leakage(shared_homes: int) -> Gate:
-    """No home may stand on both sides of the split."""
-    return Gate(
-        name="leakage", code="REJECT_LEAKAGE", value=shared_homes, threshold=0, verdict="pass" if shared_homes == 0 else "fail"
-    )
+@dataclass(frozen=True, kw_only=True)
+class SliceChange:
+    """The change of the MAE in one slice of the hold-out, with the standard error of clusters (zip codes)."""
+
+    dimension: str
+    value: str
+    rows: int
+    areas: int
+    change: float
+    standard_error: float
 
 
 def sound_answers(unsound: int) -> Gate:
@@ -67,6 +74,96 @@ def bias(policy: PromotionPolicy, challenger: Estimate | None, champion: Estimat
     return _estimate("bias", "REJECT_BIAS", challenger, limit, passes=nearest <= limit)
 
 
+def equity(policy: PromotionPolicy, statistic: str, challenger: float | None, champion: float | None) -> Gate:
+    """PRD (whose ideal is 1) or PRB (0) of the ratio study is no further from its ideal than the champion's.
+
+    Cheap and dear homes are then priced as evenly as before (IAAO, Standard on Ratio Studies, 2013, section 5.6). The legal
+    bands are not asked for: asking prices do not meet them.
+    """
+    ideal = {"prd": 1.0, "prb": 0.0}[statistic]
+    if challenger is None or champion is None:
+        return Gate(name=statistic, code="REJECT_EQUITY", value=None, threshold=policy.equity, verdict="n/a")
+    rise = abs(challenger - ideal) - abs(champion - ideal)
+    verdict: GateVerdict = "n/a" if policy.equity is None else "pass" if rise <= policy.equity else "fail"
+    return Gate(
+        name=statistic, code="REJECT_EQUITY", value=rise, threshold=policy.equity, verdict=verdict,
+        note={"challenger": challenger, "champion": champion},
+    )  # fmt: skip
+
+
+def slices(policy: PromotionPolicy, found: Sequence[SliceChange], confidence: float) -> Gate:
+    """No slice by inputs or by mean prediction has an MAE that rose provably by more than the policy allows.
+
+    Many slices are looked at, so the lower bounds are Holm's (A simple sequentially rejective multiple test procedure, 1979):
+    the worst of k slices is judged at (1 - confidence) / k, the next at (1 - confidence) / (k - 1), and so on to the first
+    that is not proven. Slices of too few rows or zip codes are kept in the note and not judged.
+    """
+    limit = policy.slice_rise
+    judged = [part for part in found if part.rows >= policy.slice_rows and part.areas >= policy.slice_areas]
+    note: dict[str, Any] = {"judged": len(judged), "slices": [asdict(part) for part in found]}
+    if limit is None or not judged:
+        return Gate(name="slices", code="REJECT_SLICE", value=None, threshold=limit, verdict="n/a", note=note)
+    ordered = sorted(judged, key=lambda part: -_excess(part, limit))
+    worst, bound = ordered[0], _holm_bound(ordered[0], confidence, len(ordered))
+    failed = []
+    for position, part in enumerate(ordered):
+        lower = _holm_bound(part, confidence, len(ordered) - position)
+        if lower <= limit:
+            break
+        failed.append({"dimension": part.dimension, "value": part.value, "lower": lower})
+    note |= {"dimension": worst.dimension, "value": worst.value, "rows": worst.rows, "failed": failed}
+    return Gate(
+        name="slices", code="REJECT_SLICE", value=worst.change, ci_low=bound, threshold=limit,
+        verdict="fail" if failed else "pass", note=note,
+    )  # fmt: skip
+
+
+def _excess(part: SliceChange, limit: float) -> float:
+    """By how many standard errors a slice is beyond the limit."""
+    return (part.change - limit) / max(part.standard_error, 1e-12)
+
+
+def _holm_bound(part: SliceChange, confidence: float, remaining: int) -> float:
+    return part.change - NormalDist().inv_cdf(1 - (1 - confidence) / remaining) * part.standard_error
+
+
+def interval_fifths(policy: PromotionPolicy, coverages: Sequence[Estimate]) -> Gate:
+    """The 90 % interval holds in each fifth of the predicted price; ``coverages`` are those of the fifths, cheapest first."""
+    name, code, limit = "interval_fifths", "REJECT_INTERVALS", policy.coverage_fifth
+    if not coverages or limit is None:
+        return Gate(name=name, code=code, value=None, threshold=limit, verdict="n/a")
+    position, lowest = min(enumerate(coverages, start=1), key=lambda item: item[1].high)
+    note = {"fifth": position, "coverages": [coverage.value for coverage in coverages]}
+    return _estimate(name, code, lowest, limit, passes=lowest.high >= limit, note=note)
+
+
+def too_good(policy: PromotionPolicy, challenger: float | None, champion: float | None) -> Gate:
+    """R2 of log price rose by no more than is usual, on hold-out rows of batches that the champion knows.
+
+    Elsewhere a champion may be arbitrarily bad: new price ranges raise R2 by much without a leak.
+    """
+    rise = None if challenger is None or champion is None else challenger - champion
+    return _hold("too_good", "HOLD_TOO_GOOD", rise, policy.too_good_gain)
+
+
+def single_column(policy: PromotionPolicy, column: str | None, r2: float | None) -> Gate:
+    """No input alone explains the log price: such a column would hold the answer."""
+    return _hold("single_column", "HOLD_TOO_GOOD", r2, policy.too_good_column, {"values": [column]} if column else {})
+
+
+def blast_radius(policy: PromotionPolicy, moved: float | None, requests: int) -> Gate:
+    """The share of recent requests whose answer would move by much."""
+    note = {"requests": requests, "move": policy.blast_move}
+    enough = moved if requests >= policy.blast_least else None
+    return _hold("blast_radius", "HOLD_APPROVAL_BLAST", enough, policy.blast_share, note)
+
+
+def approval(policy: PromotionPolicy) -> Gate:
+    """A person is asked for every promotion, if the policy says so."""
+    verdict: GateVerdict = "hold" if policy.approval else "n/a"
+    return Gate(name="approval", code="HOLD_APPROVAL", value=float(policy.approval), threshold=0, verdict=verdict)
+
+
 def intervals(policy: PromotionPolicy, coverage: Estimate | None, calibration_rows: int | None = None) -> Gate:
     """The 90 % interval holds what it says, as far as the hold-out can tell.
 
@@ -99,24 +196,42 @@ def rest(policy: PromotionPolicy, change: Estimate | None) -> Gate:
 
 
 def decide(policy: PromotionPolicy, gates: Sequence[Gate], *, champion_version: str | None, retrain_code: str) -> Verdict:
-    """Promote or reject.
+    """Promote, reject, or hold for a person's approval what would be promoted otherwise.
 
     Facts: ``failed`` (names of all gates that failed, the headline's first), ``retrain_code``, ``area`` where a gain on
-    the new batch alone was enough, and ``area_failed`` (gates) where it could have been and was not.
+    the new batch alone was enough, ``area_failed`` (gates) where it could have been and was not, ``held`` (gates that ask
+    for a person), and for a hold ``would_be`` (the code without them).
     """
     side = (NEW_BATCH, REST)
     failed = [gate for gate in gates if gate.verdict == "fail" and gate.name not in side]
+    held = [gate for gate in gates if gate.verdict == "hold"]
     facts: dict[str, Any] = {"failed": [gate.name for gate in failed], "retrain_code": retrain_code}
-    if not failed:
-        code = "PROMOTE_FIRST_MODEL" if champion_version is None else "PROMOTE_BETTER"
-        return Verdict(outcome="promote", code=code, facts=facts)
+    if held:
+        facts["held"] = [gate.name for gate in held]
+    code = "PROMOTE_FIRST_MODEL" if champion_version is None else "PROMOTE_BETTER"
+    if failed:
+        missing = _missing_for_area(policy, gates, failed, retrain_code)
+        if missing is None or missing:
+            return Verdict(outcome="reject", code=failed[0].code, facts=facts | ({"area_failed": missing} if missing else {}))
+        code, facts = "PROMOTE_COVERAGE", facts | {"area": True}
+    if held:
+        return Verdict(outcome="hold", code=held[0].code, facts=facts | {"would_be": code})
+    return Verdict(outcome="promote", code=code, facts=facts)
+
+
+def _missing_for_area(
+    policy: PromotionPolicy, gates: Sequence[Gate], failed: Sequence[Gate], retrain_code: str
+) -> list[str] | None:
+    """What a gain on the new batch alone lacks to be enough; None where it can never be."""
+    if [gate.name for gate in failed] != ["superiority"] or retrain_code not in policy.area_reasons:
+        return None
     by_name: Mapping[str, Gate] = {gate.name: gate for gate in gates}
-    if [gate.name for gate in failed] == ["superiority"] and retrain_code in policy.area_reasons:
-        missing = [name for name in side if name not in by_name or by_name[name].verdict != "pass"]
-        if not missing:
-            return Verdict(outcome="promote", code="PROMOTE_COVERAGE", facts=facts | {"area": True})
-        facts["area_failed"] = missing
-    return Verdict(outcome="reject", code=failed[0].code, facts=facts)
+    return [name for name in (NEW_BATCH, REST) if name not in by_name or by_name[name].verdict != "pass"]
+
+
+def _hold(name: str, code: str, value: float | None, limit: float | None, note: Mapping[str, Any] | None = None) -> Gate:
+    verdict: GateVerdict = "n/a" if value is None or limit is None else "pass" if value <= limit else "hold"
+    return Gate(name=name, code=code, value=value, threshold=limit, verdict=verdict, note=note or {})
 
 
 def _estimate(

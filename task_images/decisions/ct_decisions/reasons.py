@@ -8,9 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from ct_decisions.evidence import key_of
+from ct_decisions.rules import DRIFT_OF_COLUMNS, PERSISTENT_WATCH
 from ct_decisions.texts import ENGLISH, NEED_SUBJECT, SPANISH, Texts
 
 Language = Literal["en", "es"]
+
+MOST_COLUMNS = 3
+"""Of the columns that drifted, how many a sentence names: those that the champion relies on most. All are in the evidence."""
 
 _TEXTS: dict[str, Texts] = {"en": ENGLISH, "es": SPANISH}
 
@@ -35,7 +40,7 @@ class _Reason:
         self.decision = decision
         self.texts = texts
         self.facts: Mapping[str, Any] = decision.get("facts") or {}
-        self.signals = {line["name"]: line for line in decision.get("signals") or ()}
+        self.signals = {key_of(line): line for line in decision.get("signals") or ()}
         self.gates = {line["name"]: line for line in decision.get("gates") or ()}
 
     def text(self) -> str:
@@ -73,24 +78,43 @@ class _Reason:
             "stream": str(facts.get("stream") or ""),
             "number": texts.whole(batch),
             "failures": self._failures(),
+            "watches": texts.whole(facts.get("watches")),
         }
         headline = self._headline_lines()
-        words["evidence"] = texts.listing([self._measured(line) for line in headline])
+        alone = decision["code"] == PERSISTENT_WATCH
+        words["evidence"] = texts.listing(
+            [self._clause(line, texts.the_champion) if alone else self._measured(line) for line in headline]
+        )
         return words
 
     def _headline_lines(self) -> list[Mapping[str, Any]]:
         if self.decision["kind"] == "retrain":
             names = self.texts.headline_signals.get(self.decision["code"], ())
-            return [self.signals[name] for name in names if self._fired(name)]
-        failed = [name for name in self.facts.get("failed", ()) if name in self.gates]
+            if self.decision["code"] == PERSISTENT_WATCH:
+                return [self.signals[key] for key in self._told("persistent")]
+            keys = self._told("fired")
+            return [self.signals[key] for key in keys if self.signals[key]["name"] in names and self._by_limit(key)]
+        part = "held" if self.decision["outcome"] == "hold" else "failed"
+        failed = [name for name in self.facts.get(part, ()) if name in self.gates]
         if self.decision["code"] == "PROMOTE_COVERAGE":
             return [self.gates[name] for name in ("new_batch", "rest") if name in self.gates]
         if failed:
             return [self.gates[failed[0]]]
         return [self.gates[name] for name in ("superiority", "baseline") if self._judged(name)][:1]
 
-    def _fired(self, name: str) -> bool:
-        return name in self.signals and self.signals[name]["verdict"] == "fire"
+    def _told(self, fact: str) -> list[str]:
+        """The keys of signals that spoke for the training and are said: of a column its last one, of columns the first few."""
+        keys = [key for key in self.facts.get(fact, ()) if isinstance(key, str) and self._fired(key)]
+        of_column = {self.signals[key]["feature"]: key for key in keys if self.signals[key]["name"] in DRIFT_OF_COLUMNS}
+        said = list(of_column.values())[:MOST_COLUMNS]
+        return [key for key in keys if self.signals[key]["name"] not in DRIFT_OF_COLUMNS or key in said]
+
+    def _fired(self, key: str) -> bool:
+        """Whether a signal spoke for the training: beyond its limit, or watched for long enough."""
+        return key in self.signals and (self._by_limit(key) or key in self.facts.get("persistent", ()))
+
+    def _by_limit(self, key: str) -> bool:
+        return bool(self.signals[key]["verdict"] == "fire")
 
     def _judged(self, name: str) -> bool:
         return name in self.gates and self.gates[name]["verdict"] != "n/a"
@@ -99,27 +123,60 @@ class _Reason:
         """One piece of evidence in words: value, interval, limit."""
         texts, name = self.texts, line["name"]
         number, value, note = texts.numbers.get(name, texts.percent), line.get("value"), line.get("note") or {}
-        sentence = texts.evidence[name + ("+" if texts.signed(name) and (value or 0) > 0 else "")]
+        sentence = texts.evidence[self._variant_of(line)]
         detail = []
-        if line.get("ci_low") is not None and line.get("ci_high") is not None:
+        if line.get("ci_low") is not None and line.get("ci_high") is not None and line["ci_low"] != line["ci_high"]:
             signed = texts.with_sign(number) if texts.signed(name) else number
             detail.append(texts.interval.format(signed(line["ci_low"]), signed(line["ci_high"])))
+        elif line.get("ci_low") is not None:
+            detail.append(texts.lower_bound.format(texts.with_sign(number)(line["ci_low"])))
         if note.get("highest") is not None:
             detail.append(texts.between.format(number(line["threshold"]), number(note["highest"])))
         elif line.get("threshold") is not None and name in texts.limits:
             detail.append(texts.limits[name].format(texts.limit(name, line["threshold"], value)))
+        if line.get("verdict") == "watch" and note.get("watch") is not None:
+            detail.append(texts.watch_limit.format(texts.limit(name, note["watch"], value)))
         values = self._named_values(line)
-        text: str = sentence.format(number(value)) + (f" ({'; '.join(detail)})" if detail else "")
+        words = {"feature": line.get("feature"), "columns": texts.listing(list(note.get("columns") or ())[:3])}
+        words |= self._note_words(line)
+        text: str = sentence.format(number(value), **words) + (f" ({'; '.join(detail)})" if detail else "")
         return text + (f": {values}" if values else "")
+
+    def _variant_of(self, line: Mapping[str, Any]) -> str:
+        """The key of the words for a piece of evidence: by its direction, its kind of change, what it is known by."""
+        name, note = str(line["name"]), line.get("note") or {}
+        if note.get("absent"):
+            return f"{name}:absent"
+        if note.get("change"):
+            return f"{name}:{note['change']}"
+        if note.get("columns"):
+            return f"{name}:by"
+        return name + ("+" if self.texts.signed(name) and (line.get("value") or 0) > 0 else "")
 
     def _clause(self, line: Mapping[str, Any], subject: str) -> str:
         """The same as a clause that can stand alone."""
         measured = self._measured(line)
         return subject.format(measured) if line["name"] in NEED_SUBJECT else measured
 
-    @staticmethod
-    def _named_values(line: Mapping[str, Any]) -> str:
-        values = (line.get("note") or {}).get("values") or []
+    def _note_words(self, line: Mapping[str, Any]) -> dict[str, str]:
+        """The other numbers of a piece of evidence, as they stand in its words."""
+        texts, note = self.texts, line.get("note") or {}
+        words = {name: texts.whole(note.get(name)) for name in ("requests", "fifth")}
+        words |= {name: texts.signed_number(note.get(name)) for name in ("challenger", "champion")}
+        words["move"] = texts.percent(note.get("move"))
+        if "dimension" in note:
+            key, value = str(note["dimension"]), str(note["value"])
+            template = texts.slices.get(f"{key}:{value}") or texts.slices[key]
+            words["slice"] = template.format(value)
+        return words
+
+    def _named_values(self, line: Mapping[str, Any]) -> str:
+        note = line.get("note") or {}
+        if note.get("error"):
+            return str(note["error"])
+        values = note.get("values") or [self.texts.lineage[name] for name in note.get("missing", ())]
+        if note.get("missing"):
+            return ", ".join(values)
         return ", ".join(map(str, values[:3])) + ("…" if len(values) > 3 else "")
 
     def _failures(self) -> str:
@@ -140,13 +197,13 @@ class _Reason:
 
     def _also(self) -> list[str]:
         """What else spoke for the decision, after the headline."""
-        used = {line["name"] for line in self._headline_lines()}
+        used = {key_of(line) for line in self._headline_lines()}
         if self.decision["kind"] == "retrain":
-            names = [n for n in self.facts.get("fired", ()) if isinstance(n, str) and n not in used and self._fired(n)]
-            lines = [self.signals[name] for name in names]
+            lines = [self.signals[key] for key in self._told("fired") if key not in used]
         else:
-            names = [n for n in self.facts.get("failed", ()) if isinstance(n, str) and n not in used and n in self.gates]
-            lines = [self.gates[name] for name in names] if self.decision["outcome"] == "reject" else []
+            part = {"reject": "failed", "hold": "held"}.get(self.decision["outcome"], "")
+            names = [n for n in self.facts.get(part, ()) if isinstance(n, str) and n not in used and n in self.gates]
+            lines = [self.gates[name] for name in names]
             if self.decision["code"] == "PROMOTE_BETTER" and self._judged("rmse"):
                 lines = [self.gates["rmse"]]
         if not lines:
@@ -173,18 +230,28 @@ class _Reason:
             return ""
         texts, facts = self.texts, self.facts
         if self.decision["code"] == "SKIP_NO_MATERIAL_CHANGE" and facts.get("closest"):
-            closest = facts["closest"]
-            line = self.signals.get(closest["signal"])
-            if line is None:
-                return ""
-            return str(texts.closest.format(self._clause(line, texts.the_champion), texts.percent(closest["reached"])))
+            return self._closest(facts["closest"])
         if self.decision["code"].startswith("TRAIN_") and self.decision["code"] not in ("TRAIN_BOOTSTRAP", "TRAIN_MANUAL"):
-            limits = [
-                texts.counterfactuals[name].format(
-                    texts.limit(name, self.signals[name]["threshold"], self.signals[name]["value"])
-                )
-                for name in facts.get("fired", ())
-                if name in self.signals and name in texts.counterfactuals
-            ]
+            limits = [self._prevented_by(key) for key in facts.get("fired", ()) if key in self.signals]
+            limits = [limit for limit in limits if limit]
             return str(texts.would_not.format(texts.listing(limits))) if limits else ""
         return ""
+
+    def _closest(self, closest: Mapping[str, Any]) -> str:
+        texts, line = self.texts, self.signals.get(closest["signal"])
+        if line is None:
+            return ""
+        clause = self._clause(line, texts.the_champion)
+        if closest.get("batches") is not None:
+            return str(texts.watching.format(clause, closest["batches"], self.facts.get("watches")))
+        return str(texts.closest.format(clause, texts.percent(closest["reached"])))
+
+    def _prevented_by(self, key: str) -> str:
+        """The limit that the signal would have had to stay below; of drift the classifier's is enough."""
+        line = self.signals[key]
+        name, note = line["name"], line.get("note") or {}
+        limit = note.get("watch") if key in self.facts.get("persistent", ()) else None
+        if name not in self.texts.counterfactuals or (limit is None and name in DRIFT_OF_COLUMNS):
+            return ""
+        told = self.texts.limit(name, line["threshold"] if limit is None else limit, line["value"])
+        return str(self.texts.counterfactuals[name].format(told, feature=line.get("feature")))

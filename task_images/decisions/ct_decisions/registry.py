@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ct_contract import BadDataError, StepError, TryLaterError
@@ -54,6 +56,7 @@ class Registry:
         self.client = MlflowClient()
         # Models are read from here as long as this process lives; MLflow alone would leave a copy of each behind.
         self._files = tempfile.TemporaryDirectory(prefix="ct-models-", ignore_cleanup_errors=True)
+        self._fetched: dict[str, Path] = {}
 
     def by_alias(self, alias: str) -> Version | None:
         """The version that an alias points to, or None."""
@@ -82,31 +85,52 @@ class Registry:
             raise unavailable(error) from error
         return Version(str(found.version), str(found.run_id or ""), dict(found.tags))
 
+    def files(self, version: Version) -> Path:
+        """The directory of the version's files, kept as long as this process lives. Raises TryLaterError without them."""
+        import mlflow.artifacts
+
+        if version.number not in self._fetched:
+            try:
+                found = mlflow.artifacts.download_artifacts(
+                    artifact_uri=f"models:/{self.name}/{version.number}",
+                    dst_path=tempfile.mkdtemp(prefix=f"{version.number}-", dir=self._files.name),
+                )
+            except Exception as error:
+                raise TryLaterError(
+                    "MODEL_FILES_UNAVAILABLE",
+                    f"the files of version {version.number} of {self.name} could not be fetched: {error}. Nothing was decided "
+                    "and no alias was moved: see that MLflow and its artifact store answer, or move the alias to a version "
+                    "whose files are there.",
+                ) from error
+            self._fetched[version.number] = Path(found)
+        return self._fetched[version.number]
+
     def load(self, version: Version) -> Any:
         """The version as an MLflow pyfunc model. Raises BadDataError if its files are there and do not load."""
-        import mlflow.artifacts
         import mlflow.pyfunc
 
-        name = f"version {version.number} of {self.name}"
+        files = self.files(version)
         try:
-            files = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{self.name}/{version.number}",
-                dst_path=tempfile.mkdtemp(prefix=f"{version.number}-", dir=self._files.name),
-            )
-        except Exception as error:
-            raise TryLaterError(
-                "MODEL_FILES_UNAVAILABLE",
-                f"the files of {name} could not be fetched: {error}. Nothing was decided and no alias was moved: see that "
-                "MLflow and its artifact store answer, or move the alias to a version whose files are there.",
-            ) from error
-        try:
-            return mlflow.pyfunc.load_model(files)
+            return mlflow.pyfunc.load_model(str(files))
         except Exception as error:
             raise BadDataError(
                 "MODEL_DOES_NOT_LOAD",
-                f"{name} does not load: {type(error).__name__}: {error}. "
+                f"version {version.number} of {self.name} does not load: {type(error).__name__}: {error}. "
                 "Nothing was decided and no alias was moved: repair its files or move the alias to another version.",
             ) from error
+
+    def run_document(self, version: Version, path: str) -> Any:
+        """A JSON file of the version's MLflow run, or None if the run has no such file."""
+        import mlflow.artifacts
+        from mlflow.exceptions import MlflowException
+
+        try:
+            if not any(file.path == path for file in self.client.list_artifacts(version.run_id)):
+                return None
+            text = mlflow.artifacts.load_text(f"runs:/{version.run_id}/{path}")
+        except MlflowException as error:
+            raise unavailable(error) from error
+        return json.loads(text)
 
 
 def unavailable(error: Exception) -> StepError:

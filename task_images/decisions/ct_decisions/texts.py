@@ -6,25 +6,20 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ct_decisions.rules import RULES
 from ct_decisions.texts_en import WORDS as ENGLISH_WORDS
 from ct_decisions.texts_es import WORDS as SPANISH_WORDS
 
 Number = Callable[[Any], str]
 
-NEED_SUBJECT = ("error_ratio", "log_bias", "unsound_answers", "superiority", "rmse", "relative_error", "baseline", "bias")
+NEED_SUBJECT = ("error_ratio", "log_bias", "unsound_answers", "superiority", "rmse", "relative_error", "baseline", "bias",
+                "prd", "prb", "slices")  # fmt: skip
 """Evidence whose words begin with a verb."""
 
-CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "rest")
+CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "rest", "slices")
 """Evidence that is a relative change: below zero is better."""
 
-_HEADLINES = {
-    "TRAIN_PERFORMANCE_DEGRADED": ("error_ratio", "unsound_answers"),
-    "TRAIN_BIASED": ("log_bias",),
-    "TRAIN_INTERVALS_INVALID": ("interval_coverage",),
-    "TRAIN_TARGET_OUT_OF_SUPPORT": ("outside_support",),
-    "TRAIN_NEW_CATEGORIES": ("unseen_status", "unseen_state", "unseen_zip3"),
-    "TRAIN_VOLUME": ("volume",),
-}
+_HEADLINES: Mapping[str, Sequence[str]] = dict(RULES)
 
 
 @dataclass(frozen=True)
@@ -71,11 +66,34 @@ class Texts:
         """A ratio."""
         return self.number(value, 2)
 
+    def signed_number(self, value: Any) -> str:
+        """A number with two decimals and, below zero, its sign."""
+        return "?" if value is None else ("−" if float(value) < 0 else "") + self.number(abs(float(value)), 2)
+
+    def small(self, value: Any) -> str:
+        """A number of any size with two digits that count."""
+        return "?" if value is None else f"{float(value):.2g}".replace(".", self.decimal)
+
+    def _with_unit(self, digits: int, unit: str) -> Number:
+        return lambda value: f"{self.number(value, digits)} {unit}"
+
+    @property
+    def _technical(self) -> Mapping[str, Number]:
+        """The same for what is measured of the artefact."""
+        counts = ("lineage", "identifiers", "signature", "libraries", "loading", "requests", "approval")
+        return {
+            **dict.fromkeys(counts, self.whole), "load_seconds": self._with_unit(1, "s"),
+            "artifact_size": self._with_unit(1, "MB"), "latency": self._with_unit(1, "ms"),
+            "memory": self._with_unit(0, "MB"), "parity": self.small, "repeatability": self.small,
+            "prd": self.times, "prb": self.times, "too_good": self.times,
+        }  # fmt: skip
+
     @property
     def numbers(self) -> Mapping[str, Number]:
         """How each piece of evidence is written, where it is no percentage."""
-        return {"error_ratio": self.times, "leakage": self.whole, "sound_answers": self.whole, "new_rows": self.whole,
-                "log_bias": self._log_percent, "bias": self._log_percent}  # fmt: skip
+        return {"error_ratio": self.times, "domain_auc": self.times, "psi": self.times, "wasserstein": self.times,
+                "leakage": self.whole, "sound_answers": self.whole, "new_rows": self.whole,
+                "log_bias": self._log_percent, "bias": self._log_percent, **self._technical}  # fmt: skip
 
     def _log_percent(self, value: Any) -> str:
         """A difference of logarithms as a relative difference in percent."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +20,12 @@ from house_prices.frames import frame_digest
 from house_prices.metrics import metrics
 from house_prices.model import Floats
 from house_prices.scoring import Scored, areas, baseline, score
+
+from ct_evaluate.ratio_study import ratio_study
+from ct_evaluate.slices import changes, dimensions
+from ct_evaluate.suspicion import most_telling_column, r2_log
+
+log = logging.getLogger(__name__)
 
 Rows = npt.NDArray[np.bool_]
 
@@ -41,7 +48,7 @@ class Comparison:
 
 @dataclass(frozen=True, kw_only=True)
 class Contestants:
-    """The models that are compared, as MLflow pyfuncs; no champion for a first model."""
+    """The models that are compared, as MLflow pyfuncs; no champion for a first model, no challenger that does not load."""
 
     challenger: Version
     challenger_model: Any
@@ -53,6 +60,7 @@ class _Errors:
     """The errors of one model on (n,) rows; meaningless where its answer is not sound."""
 
     def __init__(self, scored: Scored) -> None:
+        self.scored = scored
         self.sound = scored.sound
         self.inside = scored.inside
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -76,6 +84,13 @@ class _Intervals:
     def mean(self, values: Floats, rows: Rows) -> Estimate | None:
         return mean(values[rows], Clusters(self.labels[rows]), self.policy) if rows.any() else None
 
+    def fifths(self, values: Floats, answers: Floats, rows: Rows) -> list[Estimate]:
+        """Means in the fifths of the answers, cheapest first."""
+        chosen = np.flatnonzero(rows)
+        order = chosen[np.argsort(answers[chosen], kind="stable")]
+        parts = np.array_split(order, 5) if len(order) >= 5 else []
+        return [mean(values[part], Clusters(self.labels[part]), self.policy) for part in parts]
+
 
 def compare(
     contestants: Contestants,
@@ -88,12 +103,12 @@ def compare(
 ) -> Comparison:
     """Judge the challenger on the hold-out rows.
 
-    ``train`` are the rows that it was trained on, ``new_batches`` the batches that the champion has not seen,
-    ``calibration_rows`` how many homes its intervals were fitted on. Raises BadDataError if the champion gives no sound
-    price at all: then there is nothing to compare with, and nothing is promoted.
+    ``train`` are the rows that it was trained on (price, house_size, zip_code, state), ``new_batches`` the batches that the
+    champion has not seen, ``calibration_rows`` how many homes its intervals were fitted on. Raises BadDataError if the
+    champion gives no sound price at all: then there is nothing to compare with, and nothing is promoted.
     """
     scored: dict[str, tuple[str, Scored]] = {
-        "challenger": (contestants.challenger.number, score(contestants.challenger_model, holdout))
+        "challenger": (contestants.challenger.number, _challenger(contestants.challenger_model, holdout))
     }
     if contestants.champion is not None:
         scored["champion"] = (contestants.champion.number, _champion(contestants.champion, contestants.champion_model, holdout))
@@ -101,22 +116,17 @@ def compare(
     by_hand = baseline(train, holdout)
     ours = _Errors(scored["challenger"][1])
     theirs = _Errors(scored["champion"][1]) if "champion" in scored else None
-    rules, measured = policy.promotion, _Intervals(holdout, policy)
     is_new = holdout["batch_id"].isin(list(new_batches)).to_numpy()
-    own = ours.sound
-    both = own & theirs.sound if theirs else own
-    absolute = theirs.absolute if theirs else None
+    both = ours.sound & theirs.sound if theirs else ours.sound
+    measured = _Intervals(holdout, policy)
     gates = [
-        promotion.leakage(len(set(holdout["property_key"]) & set(train["property_key"]))),
-        promotion.sound_answers(int(np.count_nonzero(~own))),
-        promotion.floor(rules, measured.change(ours.absolute, np.abs(by_hand - price), own)),
-        promotion.superiority(rules, measured.change(ours.absolute, absolute, both)),
-        promotion.rmse(rules, measured.change(ours.square, theirs.square if theirs else None, both, root=True)),
-        promotion.relative_error(rules, measured.change(np.abs(ours.log), np.abs(theirs.log) if theirs else None, both)),
-        promotion.bias(rules, measured.mean(ours.log, own), measured.mean(theirs.log, both) if theirs else None),
-        promotion.intervals(rules, measured.mean(ours.inside, own), calibration_rows),
-        promotion.area(rules, measured.change(ours.absolute, absolute, both & is_new), int(np.count_nonzero(both & is_new))),
-        promotion.rest(rules, measured.change(ours.absolute, absolute, both & ~is_new)),
+        promotion.sound_answers(int(np.count_nonzero(~ours.sound))),
+        promotion.floor(policy.promotion, measured.change(ours.absolute, np.abs(by_hand - price), ours.sound)),
+        *_against_champion(policy, measured, ours, theirs, both),
+        _slices(policy, measured, holdout, ours, theirs, rows=both, is_new=is_new),
+        *_intervals(policy, measured, ours, calibration_rows),
+        *_new_and_rest(policy, measured, ours, theirs, rows=both, is_new=is_new),
+        *_suspicions(policy, holdout, ours, theirs, rows=both & ~is_new),
     ]
     scored["baseline"] = ("0", Scored(price, pd.DataFrame({"price": by_hand, "price_low": by_hand, "price_high": by_hand})))
     return Comparison(
@@ -125,6 +135,83 @@ def compare(
         rows=len(holdout),
         compared=int(np.count_nonzero(both)),
     )
+
+
+def _against_champion(policy: Policy, measured: _Intervals, ours: _Errors, theirs: _Errors | None, both: Rows) -> list[Gate]:
+    """Superiority and what may not get worse, on all rows that both price."""
+    rules = policy.promotion
+    absolute, square, log_size = (
+        (theirs.absolute, theirs.square, np.abs(theirs.log)) if theirs is not None else (None, None, None)
+    )
+    studies = [_study(ours, both), _study(theirs, both) if theirs else {}]
+    return [
+        promotion.superiority(rules, measured.change(ours.absolute, absolute, both)),
+        promotion.rmse(rules, measured.change(ours.square, square, both, root=True)),
+        promotion.relative_error(rules, measured.change(np.abs(ours.log), log_size, both)),
+        promotion.bias(rules, measured.mean(ours.log, ours.sound), measured.mean(theirs.log, both) if theirs else None),
+        *(promotion.equity(rules, name, *(study.get(name) for study in studies)) for name in ("prd", "prb")),
+    ]
+
+
+def _study(errors: _Errors, rows: Rows) -> dict[str, float]:
+    return ratio_study(errors.scored.price[rows], errors.scored.answers["price"].to_numpy(dtype=np.float64)[rows])
+
+
+def _slices(
+    policy: Policy,
+    measured: _Intervals,
+    holdout: pd.DataFrame,
+    ours: _Errors,
+    theirs: _Errors | None,
+    *,
+    rows: Rows,
+    is_new: Rows,
+) -> Gate:
+    found = []
+    if theirs is not None and rows.any():
+        answers = [errors.scored.answers["price"].to_numpy(dtype=np.float64)[rows] for errors in (ours, theirs)]
+        for name, parts in dimensions(holdout[rows], (answers[0] + answers[1]) / 2, is_new[rows]):
+            found += changes(ours.absolute[rows], theirs.absolute[rows], measured.labels[rows], name, parts)
+    return promotion.slices(policy.promotion, found, policy.bootstrap.confidence)
+
+
+def _intervals(policy: Policy, measured: _Intervals, ours: _Errors, calibration_rows: int) -> list[Gate]:
+    answers = ours.scored.answers["price"].to_numpy(dtype=np.float64)
+    return [
+        promotion.intervals(policy.promotion, measured.mean(ours.inside, ours.sound), calibration_rows),
+        promotion.interval_fifths(policy.promotion, measured.fifths(ours.inside, answers, ours.sound)),
+    ]
+
+
+def _new_and_rest(
+    policy: Policy, measured: _Intervals, ours: _Errors, theirs: _Errors | None, *, rows: Rows, is_new: Rows
+) -> list[Gate]:
+    absolute = theirs.absolute if theirs is not None else None
+    new, rest = rows & is_new, rows & ~is_new
+    return [
+        promotion.area(policy.promotion, measured.change(ours.absolute, absolute, new), int(np.count_nonzero(new))),
+        promotion.rest(policy.promotion, measured.change(ours.absolute, absolute, rest)),
+    ]
+
+
+def _suspicions(policy: Policy, holdout: pd.DataFrame, ours: _Errors, theirs: _Errors | None, *, rows: Rows) -> list[Gate]:
+    """What is too good to be true; ``rows`` are those of batches that the champion knows."""
+    scores = [None if errors is None else r2_log(errors.scored.take(rows)) for errors in (ours, theirs)]
+    return [
+        promotion.too_good(policy.promotion, *scores),
+        promotion.single_column(policy.promotion, *most_telling_column(holdout)),
+    ]
+
+
+def _challenger(model: Any, holdout: pd.DataFrame) -> Scored:
+    """The challenger's answers; none is sound where it does not load or raises, and the gates say so."""
+    if model is not None:
+        try:
+            return score(model, holdout)
+        except Exception:
+            log.exception("the challenger raised on the hold-out; none of its answers is counted as sound")
+    nothing = dict.fromkeys(("price", "price_low", "price_high"), np.full(len(holdout), np.nan))
+    return Scored(holdout["price"].to_numpy(dtype=np.float64), pd.DataFrame(nothing))
 
 
 def _champion(version: Version, model: Any, holdout: pd.DataFrame) -> Scored:
@@ -149,6 +236,7 @@ def _evaluations(scored: dict[str, tuple[str, Scored]], holdout: pd.DataFrame, i
         for role, (version, answers) in scored.items():
             sound = answers.take(rows & answers.sound)
             found = metrics(sound.price, sound.answers)
+            found |= ratio_study(sound.price, sound.answers["price"].to_numpy(dtype=np.float64))
             if role == "baseline":
                 found.pop("coverage", None)
             else:

@@ -9,23 +9,29 @@ from typing import Any
 
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.policy import load_policy
-from ct_decisions.promotion import decide
+from ct_decisions.promotion import approval, blast_radius, decide
 from ct_decisions.reasons import render
 from ct_decisions.registry import PRODUCTION, Registry, Version, unavailable
 from ct_store.connection import Connection, connect
 from ct_store.ledger import find_decision, record_decision, record_event
 from house_prices.frames import read_listings
 
+from ct_evaluate.artefact import examine
 from ct_evaluate.comparison import HOLD_OUT, Contestants, compare
+from ct_evaluate.inferences import moved_share, recent_requests
 
 log = logging.getLogger(__name__)
+
+BASELINE_COLUMNS = ("price", "house_size", "zip_code", "state")
+"""What the baseline needs of the training rows."""
 
 
 def evaluate(payload: TaskInput) -> TaskResult:
     """Record the run's promotion decision, or find it recorded.
 
-    Raises BadDataError if the version or its lineage is unknown, a model does not load, or there are no hold-out rows;
-    TryLaterError if MLflow or PostgreSQL is away.
+    The summary's ``outcome`` is what was decided, its ``decision`` what is carried out unless a person is asked: a hold is
+    then a rejection. Raises BadDataError if the version or its batches are unknown, the champion does not load, or there are
+    no hold-out rows; TryLaterError if MLflow or PostgreSQL is away.
     """
     batch_id: int = payload.require("batch_id", int)
     number: str = payload.require("model_version", str)
@@ -54,7 +60,8 @@ def evaluate(payload: TaskInput) -> TaskResult:
         reason=render(decision, "en"),
         summary={
             "batch_id": batch_id,
-            "decision": decision["outcome"],
+            "decision": "reject" if decision["outcome"] == "hold" else decision["outcome"],
+            "outcome": decision["outcome"],
             "decision_id": str(decision["decision_id"]),
             "champion_version": decision["champion_version"],
             "challenger_version": number,
@@ -89,25 +96,30 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
         raise BadDataError(
             "NO_HOLDOUT", f"CLEAN holds no hold-out rows up to batch {batch_id}: more data are needed. Nothing was decided."
         )
-    contestants = Contestants(
-        challenger=challenger,
-        challenger_model=registry.load(challenger),
-        champion=champion,
-        champion_model=registry.load(champion) if champion else None,
+    champion_model = registry.load(champion) if champion else None
+    recent = recent_requests(connection, policy.promotion.blast_rows)
+    artefact = examine(
+        registry,
+        challenger,
+        policy.promotion,
+        holdout=holdout,
+        shared_homes=_shared_homes(connection, known, challenger),
+        replayed=recent,
     )
     comparison = compare(
-        contestants,
+        Contestants(challenger=challenger, challenger_model=artefact.model, champion=champion, champion_model=champion_model),
         holdout=holdout,
-        train=read_listings(connection, splits=["train"], batch_ids=challenger.batch_ids),
+        train=read_listings(connection, splits=["train"], batch_ids=challenger.batch_ids, columns=BASELINE_COLUMNS),
         new_batches=[batch for batch in known if champion is None or batch not in champion.batch_ids],
         calibration_rows=_calibration_rows(connection, challenger),
         policy=policy,
     )
+    moved = moved_share(artefact.model, champion_model, recent, policy.promotion.blast_move)
+    people = [blast_radius(policy.promotion, moved, len(recent)), approval(policy.promotion)]
+    gates = [*artefact.gates, *comparison.gates, *people]
     retrain_code = challenger.tags.get("ct.retrain_reason", "")
-    verdict = decide(
-        policy.promotion, comparison.gates, champion_version=champion.number if champion else None, retrain_code=retrain_code
-    )
-    for gate in comparison.gates:
+    verdict = decide(policy.promotion, gates, champion_version=champion.number if champion else None, retrain_code=retrain_code)
+    for gate in gates:
         log.info("%s: %s (limit %s): %s", gate.name, gate.value, gate.threshold, gate.verdict)
     number = connection.execute("SELECT batch_number FROM raw.batches WHERE batch_id = %s", (batch_id,)).fetchone()
     decision_id = record_decision(
@@ -127,7 +139,7 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
             "holdout_rows": comparison.rows,
             "compared_rows": comparison.compared,
         },
-        gates=[gate.as_row() for gate in comparison.gates],
+        gates=[gate.as_row() for gate in gates],
         evaluations=comparison.evaluations,
     )
     record_event(
@@ -140,6 +152,17 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
         decision_id=decision_id,
         details={"outcome": verdict.outcome, "code": verdict.code},
     )
+
+
+def _shared_homes(connection: Connection, known: list[int], challenger: Version) -> int:
+    """Homes of the hold-out that stand in the challenger's training rows too."""
+    row = connection.execute(
+        "SELECT count(*) AS homes FROM ("
+        "SELECT property_key FROM clean.listings WHERE split = 'test' AND batch_id = ANY(%s) INTERSECT "
+        "SELECT property_key FROM clean.listings WHERE split = 'train' AND batch_id = ANY(%s)) AS shared",
+        (known, challenger.batch_ids),
+    ).fetchone()
+    return int(row["homes"]) if row else 0
 
 
 def _calibration_rows(connection: Connection, challenger: Version) -> int:

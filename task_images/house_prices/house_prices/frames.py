@@ -36,15 +36,20 @@ _SELECTED = {"category": "'=' || {0} AS {0}", "bool": "{0}::int AS {0}"}
 
 
 def read_listings(
-    connection: Any, *, splits: Sequence[str] | None = None, batch_ids: Sequence[int] | None = None
+    connection: Any,
+    *,
+    splits: Sequence[str] | None = None,
+    batch_ids: Sequence[int] | None = None,
+    columns: Sequence[str] = tuple(COLUMNS),
 ) -> pd.DataFrame:
     """The listings of CLEAN in these splits and batches (None: all), ordered by batch and row number.
 
     ``connection`` is a psycopg connection. Dollars, acres, square feet; ``zip_code`` has five digits, dates are texts.
     """
-    columns = ", ".join(_SELECTED.get(kind, "{0}").format(name) for name, kind in COLUMNS.items())
+    kinds = {name: COLUMNS[name] for name in columns}
+    selected = ", ".join(_SELECTED.get(kind, "{0}").format(name) for name, kind in kinds.items())
     query = (
-        f"SELECT {columns} FROM clean.listings "
+        f"SELECT {selected} FROM clean.listings "
         "WHERE (%(splits)s::text[] IS NULL OR split = ANY(%(splits)s)) "
         "AND (%(batches)s::bigint[] IS NULL OR batch_id = ANY(%(batches)s)) ORDER BY batch_id, row_number"
     )
@@ -61,10 +66,11 @@ def read_listings(
             buffer.write(block)
     buffer.seek(0)
     # In one piece: categories that are put together from chunks are not sorted, and their order would vary with the size.
-    types = COLUMNS | {"relisted": "int8"}
+    types = {name: "int8" if kind == "bool" else kind for name, kind in kinds.items()}
     frame = pd.read_csv(buffer, dtype=types, keep_default_na=False, na_values=[""], low_memory=False)
-    frame["relisted"] = frame["relisted"].astype(bool)
-    for name, kind in COLUMNS.items():
+    for name, kind in kinds.items():
+        if kind == "bool":
+            frame[name] = frame[name].astype(bool)
         if kind == "category":
             frame[name] = frame[name].cat.rename_categories([text[1:] for text in frame[name].cat.categories])
     return frame

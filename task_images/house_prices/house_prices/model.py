@@ -26,8 +26,8 @@ RAW_COLUMNS = (
 LEVELS = ("state", "zip3", "city", "zip5")
 """Levels of the location, each inside the one before it."""
 
-TARGETS = ("price", "area")
-"""What is encoded: log price, and log price per square foot."""
+TARGETS = ("price", "adjusted")
+"""What is encoded: log price, and log price of the same home at average size, bedrooms, bathrooms, lot and status."""
 
 BASE_FEATURES: dict[str, tuple[str, ...]] = {
     "log_size": ("house_size",),
@@ -51,7 +51,7 @@ LOCATION_FEATURES: dict[str, tuple[str, ...]] = {
     "zip_axis_3": ("location",),
     "zip_axis_15": ("location",),
     "broker_price": ("brokered_by",),
-    "broker_area": ("brokered_by",),
+    "broker_adjusted": ("brokered_by",),
     "broker_count": ("brokered_by",),
 }
 """Features that are looked up in what was learnt from other homes."""
@@ -121,8 +121,8 @@ class Encoder:
     """What was learnt about places and brokers: a table for each level, and the price level along the zip axis.
 
     ``tables[level]`` has ``keys`` (sorted texts) and ``values`` of shape (k, 3): the level's own addition to the log
-    price and to the log price per square foot, and the log of one plus its count of homes. A key that is not known
-    adds nothing, so that the level above it answers.
+    price and to the adjusted log price, and the log of one plus its count of homes. A key that is not known adds
+    nothing, so that the level above it answers.
     """
 
     def __init__(
@@ -141,19 +141,28 @@ class Encoder:
 
     def features(self, keys: Mapping[str, npt.NDArray[np.object_]]) -> dict[str, Floats]:
         """The features that are looked up, by name, each of shape (n,)."""
-        features: dict[str, Floats] = {}
-        level_value = np.tile(self.start, (len(keys["state"]), 1))
-        for level in LEVELS:
-            found = self.look_up(level, keys[level])
-            level_value = level_value + found[:, :2]
-            features |= {f"{level}_{target}": level_value[:, i] for i, target in enumerate(TARGETS)}
-            features[f"{level}_count"] = found[:, 2]
-        broker = self.look_up("broker", keys["broker"])
-        features |= {"broker_price": broker[:, 0], "broker_area": broker[:, 1], "broker_count": broker[:, 2]}
-        zips = np.array([int(key) if key else 0 for key in keys["zip5"]], dtype=np.intp)
-        axis = self.zip_axis[:, zips].astype(np.float64)
-        axis[:, keys["zip5"] == ""] = np.nan
-        return features | {"zip_axis_3": axis[0], "zip_axis_15": axis[1]}
+        found = {level: self.look_up(level, keys[level]) for level in (*LEVELS, "broker")}
+        return location_features(self.start, found, self.zip_axis, zip_numbers(keys["zip5"]))
+
+
+def zip_numbers(zips: npt.NDArray[np.object_]) -> npt.NDArray[np.intp]:
+    """Zip codes as numbers, shape (n,); -1 where it is not known."""
+    return np.array([int(key) if key else -1 for key in zips], dtype=np.intp)
+
+
+def location_features(
+    start: Floats, found: Mapping[str, Floats], zip_axis: npt.NDArray[np.float32], zips: npt.NDArray[np.intp]
+) -> dict[str, Floats]:
+    """Features by name, each of shape (n,), from the (n, 3) values of each level and the (n,) zip numbers; see `Encoder`."""
+    features: dict[str, Floats] = {}
+    level_value = np.tile(start, (len(zips), 1))
+    for level in LEVELS:
+        level_value = level_value + found[level][:, :2]
+        features |= {f"{level}_{target}": level_value[:, i] for i, target in enumerate(TARGETS)}
+        features[f"{level}_count"] = found[level][:, 2]
+    features |= {f"broker_{name}": found["broker"][:, i] for i, name in enumerate((*TARGETS, "count"))}
+    axis = np.where(zips >= 0, zip_axis[:, zips].astype(np.float64), np.nan)
+    return features | {"zip_axis_3": axis[0], "zip_axis_15": axis[1]}
 
 
 def build_features(frame: pd.DataFrame, encoder: Encoder) -> pd.DataFrame:

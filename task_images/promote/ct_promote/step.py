@@ -20,7 +20,8 @@ from ct_store.ledger import record_event, with_evidence
 
 log = logging.getLogger(__name__)
 
-OUTCOMES = {"promote": "promote", "reject": "reject"}
+OUTCOMES = {"promote": ("promote",), "reject": ("reject", "hold")}
+"""What may have been decided for an action: what is held for a person whom nobody asks is not promoted."""
 
 
 def promote(payload: TaskInput) -> TaskResult:
@@ -64,7 +65,7 @@ def _decision(connection: Connection, decision_id: str, action: str, number: str
         raise BadDataError(
             "UNKNOWN_DECISION", f"there is no promotion decision {decision_id!r}: run evaluate. Nothing was changed."
         )
-    if row["outcome"] != OUTCOMES.get(action) or row["challenger_version"] != number:
+    if row["outcome"] not in OUTCOMES.get(action, ()) or row["challenger_version"] != number:
         raise BadDataError(
             "NOT_DECIDED",
             f"decision {decision_id} is to {row['outcome']} version {row['challenger_version']}, "

@@ -23,6 +23,7 @@ from house_prices.model import RAW_COLUMNS
 from mlflow.exceptions import MlflowException
 
 from ct_train.fitting import Outcome, TooFewRowsError, fit
+from ct_train.golden import golden
 from ct_train.profile import domain, holdout_errors, profile
 from ct_train.report import write_report
 from ct_train.tracking import Registered, Tracker
@@ -142,9 +143,11 @@ def _register(
 ) -> Registered:
     parts = {split: data.frame[data.frame["split"] == split] for split in SPLITS}
     predicted = outcome.model.predict(data.frame)
-    values = _scores(data.frame, predicted)
+    # The validation and the calibration homes are answered as if they were new, whether or not the model learnt from them.
+    values = _scores(data.frame, pd.concat([predicted.drop(outcome.unseen.index), outcome.unseen]).loc[data.frame.index])
     digests = {split: frame_digest(part) for split, part in parts.items()}
     tags = _tags(decision, data, digests) | {"ct.seed": str(seed), "ct.learner": outcome.chosen.name}
+    tags["ct.learnt_from"] = ",".join(outcome.learnt_from)
     run = tracker.start(tags)
     parameters = {"learner": outcome.chosen.name, "iterations": outcome.chosen.iterations, "rows": len(data.frame)}
     for candidate in outcome.candidates:
@@ -156,9 +159,10 @@ def _register(
     log.info("the model relies on %s", ", ".join(f"{name} {share:.0%}" for name, share in list(reliance.items())[:4]))
     files = {
         report / "batches.json": data.batches,
+        report / "golden.json": golden(outcome.model, parts["test"]),
         _made(report / "reference") / "profile.json": profile(parts["train"]),
         report / "reference" / "holdout_errors.json": holdout_errors(parts["test"], predicted.loc[parts["test"].index]),
-        outcome.directory / "domain.json": domain(parts["train"]),
+        outcome.directory / "domain.json": domain(pd.concat([parts[split] for split in outcome.learnt_from])),
     }
     for path, content in files.items():
         path.write_text(json.dumps(content), encoding="utf-8")

@@ -148,7 +148,7 @@ class Tracker:
         """Log the model as a standard MLflow model from code."""
         libraries = ["mlflow-skinny", "numpy", "pandas"]
         libraries += ["catboost"] if learner == "catboost" else ["scikit-learn", "skops"]
-        # A process or an environment (MLFLOW_EXPERIMENT_ID) that was set to another experiment would refuse the run.
+        # What this process or its environment (MLFLOW_EXPERIMENT_ID) was set to before would refuse another experiment's run.
         mlflow.set_experiment(experiment_id=run.info.experiment_id)
         with _no_bytecode(), mlflow.start_run(run_id=run.info.run_id):
             logged = mlflow.pyfunc.log_model(

@@ -3,21 +3,45 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import mlflow
 import numpy as np
+import psycopg
 import pytest
 from ct_contract import TaskInput, TaskResult
 from ct_store.connection import Connection, connect
+from house_prices.model import RAW_COLUMNS
+from house_prices.requests import TEXTS, UNSEEN, request_frame
 from mlflow import MlflowClient
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, DataType, Schema
 
 HERE = Path(__file__).parent
+
+INPUTS = [ColSpec(DataType.string if name in TEXTS else DataType.double, name, required=False) for name in RAW_COLUMNS]
+OUTPUTS = [ColSpec(DataType.double, name) for name in ("price", "price_low", "price_high")]
+SIGNATURE = ModelSignature(inputs=Schema(INPUTS), outputs=Schema(OUTPUTS))
+
+LINEAGE = {
+    "ct.git_sha": "abc123", "ct.image": "images/train:1", "ct.seed": "0", "ct.policy": "strict 1 x",
+    "ct.retrain_decision_id": "an id", **{f"ct.{s}_digest": "d" for s in ("train", "validation", "calibration", "test")},
+}  # fmt: skip
+"""What the train step writes beside batches and reason."""
+
+GOLDEN = [
+    {"house_size": 1500.0, "bed": 3.0, "zip_code": "90001", "state": "California", "status": "for_sale"},
+    {"house_size": 2500.0, "bed": 4.0, "zip_code": "90017", "state": "California", "status": "sold"},
+    {},
+    dict(UNSEEN),
+]
+"""Requests that a version was asked in training."""
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +49,18 @@ def logged_models(tracking_uri: str) -> dict[str, tuple[str, str, str]]:
     """Models that were logged before, by their faults: address, id and run."""
     mlflow.set_tracking_uri(tracking_uri)
     return {}
+
+
+def golden_answers(faults: Mapping[str, Any]) -> dict[str, Any]:
+    """What the model with these faults answered to GOLDEN in training; one that is broken was not asked."""
+    spec = importlib.util.spec_from_file_location("plain_model", HERE / "plain_model.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    model = module.PlainModel()
+    model.faults = {name: value for name, value in faults.items() if name not in ("slow", "refuses", "drift", "nonsense")}
+    return {"requests": GOLDEN, "answers": model.predict(None, request_frame(GOLDEN)).to_numpy().tolist()}
 
 
 class World:
@@ -85,33 +121,58 @@ class World:
     def add_version(
         self,
         batches: str = "1",
+        *,
         alias: str | None = None,
         reason: str = "TRAIN_VOLUME",
         claims: float | None = None,
+        tags: Mapping[str, str] | None = None,
+        golden: Any = None,
+        signature: ModelSignature | None = SIGNATURE,
+        requirements: Sequence[str] = (),
+        reliance: dict[str, float] | None = None,
         **faults: Any,
     ) -> str:
-        """Register a model with these faults, trained on these batches; ``claims`` is the MAE that its run boasts of."""
-        key = json.dumps(faults, sort_keys=True)
+        """Register a model with these faults, trained on these batches.
+
+        ``claims`` is the MAE that its run boasts of, ``tags`` replace those of a complete lineage, ``golden`` the document of
+        its answers in training ("none": there is none), ``reliance`` what its run says of its SHAP values.
+        """
+        key = json.dumps([faults, signature.to_dict() if signature else None, list(requirements)], sort_keys=True)
         if key not in self.logged:
             file = self.directory / "faults.json"
-            file.write_text(key)
+            file.write_text(json.dumps(faults))
             with mlflow.start_run() as run:
                 found = mlflow.pyfunc.log_model(
                     name="model",
                     python_model=str(HERE / "plain_model.py"),
                     artifacts={"faults": str(file)},
-                    pip_requirements=[],
+                    signature=signature,
+                    pip_requirements=list(requirements),
                 )
             self.logged[key] = (found.model_uri, found.model_id, run.info.run_id)
         uri, model_id, _ = self.logged[key]
         run_id = self.client.create_run("0").info.run_id
         if claims is not None:
             self.client.log_metric(run_id, "test_mae", claims)
-        tags = {"ct.batch_ids": batches, "ct.retrain_reason": reason} if batches else {}
-        version = str(self.client.create_model_version(self.name, uri, run_id, tags=tags, model_id=model_id).version)
+        if golden != "none":
+            self.client.log_dict(run_id, golden or golden_answers(faults), "golden.json")
+        if reliance is not None:
+            self.client.log_dict(run_id, reliance, "reliance.json")
+        known = {**LINEAGE, "ct.batch_ids": batches, "ct.retrain_reason": reason, **(tags or {})} if batches else {}
+        version = str(self.client.create_model_version(self.name, uri, run_id, tags=known, model_id=model_id).version)
         if alias:
             self.client.set_registered_model_alias(self.name, alias, version)
         return version
+
+    def add_inferences(self, requests: Sequence[Mapping[str, Any]]) -> None:
+        """Requests that the API answered, one an hour, the first one the newest."""
+        with self.connection.cursor() as cursor:
+            cursor.executemany(
+                "INSERT INTO raw.inferences (request_id, row_number, received_at, answered_at, status, http_status, input) "
+                "VALUES (gen_random_uuid(), 0, now() - %s * interval '1 hour', now(), 'ok', 200, %s)",
+                [(age, psycopg.types.json.Jsonb(dict(request))) for age, request in enumerate(requests)],
+            )
+        self.connection.commit()
 
     def assess(self, batch_id: int, run_id: str = "r", **inputs: Any) -> TaskResult:
         from ct_assess.step import assess

@@ -42,6 +42,7 @@ class World:
             "MLFLOW_TRACKING_URI": self.tracking_uri,
             "CT_MODEL_NAME": self.model_name,
             "CT_EXPERIMENT": self.model_name,
+            "CT_CODE_VERSION": "of this test",
         }
 
 

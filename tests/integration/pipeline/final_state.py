@@ -36,7 +36,8 @@ QUERIES = {
         SELECT b.batch_number, position, name, feature, value, ci_low, ci_high, threshold, verdict
           FROM audit.signals JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2""",
     "gates": """
-        SELECT b.batch_number, position, name, g.code, value, ci_low, ci_high, threshold, verdict
+        SELECT b.batch_number, position, name, g.code, threshold, verdict,  -- what is measured of the machine differs each time
+               CASE WHEN name NOT IN ('load_seconds', 'latency', 'memory') THEN value END AS value, ci_low, ci_high
           FROM audit.gates AS g JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2""",
     "evaluations": """
         SELECT b.batch_number, role, dataset, dataset_digest, model_version, e.row_count, metrics

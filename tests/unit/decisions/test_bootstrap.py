@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from ct_decisions.bootstrap import Clusters, mean, median, ratio_of_means, relative_change
+from ct_decisions.bootstrap import Clusters, auc, mean, median, ratio_of_means, relative_change
 from ct_decisions.policy import BootstrapPolicy
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -56,3 +56,42 @@ def test_the_interval_holds_the_truth_as_often_as_it_says_and_one_of_rows_does_n
         by_row += naive.low <= 0 <= naive.high
     assert by_cluster / 120 >= 0.87
     assert by_row / 120 <= 0.70
+
+
+def test_clusters_are_drawn_with_replacement_and_as_many_as_there_are():
+    policy = BootstrapPolicy(resamples=3000, confidence=0.95, seed=5)
+    clusters = Clusters(np.repeat(np.arange(12), 3))
+    drawn = np.concatenate(list(clusters.weights(policy)))
+    assert drawn.shape == (3000, 12)
+    assert np.all(drawn.sum(axis=1) == 12)
+    assert drawn.mean() == pytest.approx(1)
+    assert drawn.var() == pytest.approx(11 / 12, abs=0.03)
+
+
+@given(st.lists(st.tuples(st.integers(0, 8), st.booleans(), st.integers(0, 1)), min_size=8, max_size=60))
+@settings(max_examples=60, deadline=None)
+def test_the_auc_is_that_of_all_pairs_within_folds(rows):
+    scores, positive, folds = (np.array(values) for values in zip(*rows, strict=True))
+    total = count = 0.0
+    for ours in np.flatnonzero(positive):
+        for theirs in np.flatnonzero(~positive & (folds == folds[ours])):
+            count += 1
+            total += 1.0 if scores[ours] > scores[theirs] else 0.5 if scores[ours] == scores[theirs] else 0.0
+    if not count:
+        return
+    found = auc(scores.astype(float), positive, folds, Clusters(np.arange(len(scores))), POLICY)
+    assert found.value == pytest.approx(total / count)
+    assert found.low <= found.high
+
+
+def test_the_interval_of_an_auc_is_that_of_areas():
+    """Half of the areas are new, and what is measured of a home is mostly that of its area."""
+    generator = np.random.default_rng(6)
+    area = np.repeat(np.arange(60), 40)
+    positive = area % 2 == 1
+    scores = generator.normal(0, 1, 60)[area] + generator.normal(0, 0.2, len(area))
+    folds = np.zeros(len(area), dtype=np.intp)
+    by_area = auc(scores, positive, folds, Clusters(area), POLICY)
+    by_row = auc(scores, positive, folds, Clusters(np.arange(len(area))), POLICY)
+    assert by_area.value == by_row.value
+    assert by_area.high - by_area.low > 3 * (by_row.high - by_row.low)

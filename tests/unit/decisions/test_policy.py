@@ -1,8 +1,10 @@
 """Policies: the shipped ones load, and a wrong one says where."""
 
+from pathlib import Path
+
 import pytest
 import yaml
-from ct_decisions.policy import POLICIES, PolicyError, load_policy, read_policy
+from ct_decisions.policy import POLICIES, PolicyError, load_policy, parameter_names, read_policy
 
 pytestmark = pytest.mark.unit
 
@@ -44,8 +46,23 @@ def test_the_variable_chooses(monkeypatch):
         (lambda c: c["promotion"].update(minimum_gain=-0.01), "expected a number that is not negative"),
         (lambda c: c["promotion"].update(significant=1), "promotion.significant is 1, expected true or false"),
         (lambda c: c["promotion"].update(area_reasons="TRAIN_BIASED"), "expected a list of codes"),
+        (lambda c: c["promotion"].update(lineage=["colour"]), "promotion.lineage names 'colour', expected some of code"),
+        (lambda c: c["promotion"].update(approval=None), "promotion.approval is None, expected true or false"),
+        (lambda c: c["promotion"].update(latency_ms=None), "promotion.latency_ms is None, expected a number"),
         (lambda c: c["bootstrap"].update(resamples=10.5), "expected a whole number"),
         (lambda c: c.update(version=1), "a version needs quotes"),
+        (
+            lambda c: c["retrain"].update(error_ratio_watch=1.2),
+            "retrain.error_ratio_watch is 1.2, expected no more than error_ratio, which is 1.1",
+        ),
+        (lambda c: c["retrain"].update(psi_watch=0.3), "retrain.psi_watch is 0.3, expected no more than psi"),
+        (lambda c: c["retrain"].update(bias_inner=0.2), "retrain.bias_inner is 0.2, expected no more than bias"),
+        (lambda c: c["retrain"].update(domain_auc=1.5), "retrain.domain_auc is 1.5, expected a share from 0 to 1"),
+        (lambda c: c["retrain"].update(domain_auc_watch=0.3), "retrain.domain_auc_watch is 0.3, expected 0.5 or more"),
+        (lambda c: c["retrain"].update(relied_share=80), "retrain.relied_share is 80, expected a share from 0 to 1"),
+        (lambda c: c["retrain"].update(watches=1), "retrain.watches is 1, expected 2 or more"),
+        (lambda c: c["retrain"].update(watches=2.5), "retrain.watches is 2.5, expected a whole number"),
+        (lambda c: c["retrain"].update(classifier_folds=1), "retrain.classifier_folds is 1, expected 2 or more"),
         (lambda c: c.pop("bootstrap"), "mine: bootstrap is missing"),
         (lambda c: c.update(retrain=[]), "mine: retrain holds no keys"),
     ],
@@ -60,3 +77,18 @@ def test_a_wrong_policy_names_the_key(change, words):
 def test_an_unknown_policy_names_the_known_ones():
     with pytest.raises(PolicyError, match="give one of course-2025, course-2026, strict"):
         load_policy("lenient")
+
+
+def test_the_shipped_policies_agree_about_when_to_train():
+    """They differ in what is promoted only."""
+    found = [load_policy(name) for name in ("strict", "course-2025", "course-2026")]
+    assert [policy.version for policy in found] == ["2", "2", "2"]
+    assert found[0].retrain == found[1].retrain == found[2].retrain
+
+
+def test_every_retrain_limit_is_explained_in_the_documentation():
+    text = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
+    for name in parameter_names():
+        part, key = name.split(".")
+        if part in ("retrain", "bootstrap"):
+            assert f"`{key}`" in text, name

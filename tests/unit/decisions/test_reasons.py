@@ -3,17 +3,19 @@
 import re
 
 import pytest
+from ct_decisions.evidence import key_of
 from ct_decisions.reasons import codes, render
-from ct_decisions.retrain import RULES
+from ct_decisions.rules import RULES
 from ct_decisions.texts_en import WORDS as ENGLISH
 from ct_decisions.texts_es import WORDS as SPANISH
 
 pytestmark = pytest.mark.unit
 
 
-def signal(name, value, threshold, verdict="fire", low=None, high=None, **note):  # noqa: PLR0917
+def signal(name, value, threshold, verdict="fire", low=None, high=None, feature=None, **note):  # noqa: PLR0917
     return {
-        "name": name, "value": value, "ci_low": low, "ci_high": high, "threshold": threshold, "verdict": verdict, "note": note,
+        "name": name, "feature": feature, "value": value,
+        "ci_low": low, "ci_high": high, "threshold": threshold, "verdict": verdict, "note": note,
     }  # fmt: skip
 
 
@@ -26,6 +28,10 @@ SIGNALS = [
     signal("unseen_status", 0.06, 0.05, values=["sold"]),
     signal("unseen_state", 1.0, 0.05, values=["Massachusetts"]),
     signal("unseen_zip3", 0.2, 0.10, values=["010", "011", "012", "013"]),
+    signal("domain_auc", 0.83, 0.65, low=0.80, high=0.86, watch=0.60, columns=["house_size", "bath"]),
+    signal("psi", 0.34, 0.20, feature="house_size", watch=0.10, input=True, rank=2),
+    signal("wasserstein", 0.45, 0.20, feature="bath", watch=0.10, input=True, rank=3),
+    signal("schema_changed", 0.31, 0.05, feature="brokered_by", change="missing", usable=True),
     signal("volume", 0.71, 0.50),
 ]
 GATES = [
@@ -39,30 +45,57 @@ GATES = [
     signal("intervals", 0.80, 0.88, "fail", 0.78, 0.82, highest=0.92),
     signal("new_batch", -0.33, 0, "pass", -0.40, -0.20),
     signal("rest", 0.001, 0.01, "pass", -0.002, 0.004),
+    signal("lineage", 2, 0, "fail", missing=["code", "seed"]),
+    signal("identifiers", 1, 0, "fail", values=["street"]),
+    signal("signature", 1, 0, "fail", values=["bed: long ≠ double"]),
+    signal("libraries", 1, 0, "fail", values=["catboost 1.2.5 ≠ 1.2.10"]),
+    signal("loading", 1, 0, "fail", error="RuntimeError: damaged"),
+    signal("load_seconds", 41.27, 30, "fail"),
+    signal("artifact_size", 250.4, 200, "fail"),
+    signal("requests", 3, 0, "fail", requests=415, error="ValueError: no such state"),
+    signal("latency", 230.4, 100, "fail"),
+    signal("memory", 912.3, 700, "fail"),
+    signal("parity", 0.0031, 0.000001, "fail", requests=215),
+    signal("repeatability", 0.02, 0.000001, "fail"),
+    signal("prd", 0.05, 0.02, "fail", challenger=1.15, champion=1.10),
+    signal("prb", 0.04, 0.02, "fail", challenger=-0.09, champion=-0.05),
+    signal("slices", 0.12, 0.05, "fail", low=0.072) | {"note": {"dimension": "state", "value": "Nevada", "rows": 420}},
+    signal("interval_fifths", 0.79, 0.85, "fail", 0.76, 0.82, fifth=5),
+    signal("too_good", 0.21, 0.15, "hold"),
+    signal("single_column", 0.97, 0.95, "hold", values=["acre_lot"]),
+    signal("blast_radius", 0.31, 0.25, "hold", requests=10_000, move=0.20),
+    signal("approval", 1, 0, "hold"),
 ]
 HEADLINES = {
     "REJECT_LEAKAGE": "leakage", "REJECT_UNSOUND_ANSWERS": "sound_answers", "REJECT_BELOW_BASELINE": "baseline",
     "REJECT_NOT_BETTER": "superiority", "REJECT_WORSE": "superiority", "REJECT_RMSE": "rmse",
     "REJECT_RELATIVE_ERROR": "relative_error", "REJECT_BIAS": "bias", "REJECT_INTERVALS": "intervals",
+    "REJECT_LINEAGE_INCOMPLETE": "lineage", "REJECT_SIGNATURE": "signature", "REJECT_INFRA_LOAD": "loading",
+    "REJECT_INFRA_ERROR": "requests", "REJECT_INFRA_LATENCY": "latency", "REJECT_INFRA_MEMORY": "memory",
+    "REJECT_INFRA_PARITY": "parity", "REJECT_EQUITY": "prd", "REJECT_SLICE": "slices", "HOLD_TOO_GOOD": "too_good",
+    "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval",
 }  # fmt: skip
 
 
 def decision(code):
-    promotion = code.startswith(("PROMOTE", "REJECT"))
+    promotion = code.startswith(("PROMOTE", "REJECT", "HOLD"))
     facts = {
         "batch_number": 4, "new_rows": 41, "required_rows": 100, "champion_rows": 398_701, "stream": "group 9, Tuesday",
-        "author": "Ana", "reason": "new price list", "fired": [s["name"] for s in SIGNALS] if code.startswith("TRAIN") else [],
+        "author": "Ana", "reason": "new price list", "watches": 3,
+        "fired": [key_of(s) for s in SIGNALS] if code.startswith("TRAIN") else [],
         "closest": {"signal": "error_ratio", "reached": 0.8}, "retrain_code": "TRAIN_BIASED",
     }  # fmt: skip
     if code == "SKIP_INVALID_BATCH":
         facts["failed"] = [
             {"expectation": "expect_column_values_to_not_be_null", "column": "price", "share": 1.0, "examples": ["cheap"]}
         ]
+    elif code == "TRAIN_PERSISTENT_WATCH":
+        facts |= {"fired": ["error_ratio"], "persistent": ["error_ratio"], "watched": {"error_ratio": 3}}
     elif promotion:
-        facts["failed"] = [HEADLINES[code]] if code in HEADLINES else []
+        facts["held" if code.startswith("HOLD") else "failed"] = [HEADLINES[code]] if code in HEADLINES else []
     return {
         "kind": "promotion" if promotion else "retrain", "code": code, "facts": facts, "champion_version": "3",
-        "challenger_version": "4", "outcome": "reject" if code.startswith("REJECT") else "promote" if promotion else "train",
+        "challenger_version": "4", "outcome": code.split("_")[0].lower(),
         "signals": [{**s, "verdict": "ok"} if code.startswith("SKIP") else s for s in SIGNALS], "gates": GATES,
     }  # fmt: skip
 
@@ -76,22 +109,22 @@ def test_every_code_has_a_finished_sentence(code, language):
     assert not re.search(r"[{}?]|None|\bnan\b", text), text
 
 
-@pytest.mark.parametrize("code", [c for c in codes() if c.startswith("REJECT")])
+@pytest.mark.parametrize("code", [c for c in codes() if c.startswith(("REJECT", "HOLD"))])
 def test_a_rejection_gives_value_and_limit_in_both_languages(code):
     gate = next(g for g in GATES if g["name"] == HEADLINES[code])
     for language in ("en", "es"):
         text = render(decision(code), language)
         assert re.search(r"\d", text)
-        if gate["ci_low"] is not None:
+        if gate["ci_low"] is not None and gate["ci_high"] is not None:
             assert ("95% CI" if language == "en" else "IC95") in text
 
 
 def test_both_languages_have_the_same_words():
     assert SPANISH.keys() == ENGLISH.keys()
-    for part in ("codes", "evidence", "limits", "counterfactuals", "failures"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices"):
         assert SPANISH[part].keys() == ENGLISH[part].keys(), part
     placeholder = re.compile(r"\{\w*\}")
-    for part in ("codes", "evidence", "limits", "counterfactuals", "failures"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices"):
         for key, text in ENGLISH[part].items():
             assert sorted(placeholder.findall(text)) == sorted(placeholder.findall(SPANISH[part][key])), key
 
@@ -117,6 +150,26 @@ GOLDEN = {
     ("REJECT_NOT_BETTER", "es"): (
         "No se promovió la versión 4 porque su mejora sobre la versión 3 en las mismas filas de prueba es demasiado pequeña: "
         "reduce el MAE un 0,98 % (IC95 −1,9 % a +0,04 %; se exige al menos un 1 % menos)."
+    ),
+    ("REJECT_SLICE", "es"): (
+        "No se promovió la versión 4 porque, frente a la versión 3, aumenta el MAE un 12 % en el estado Nevada "
+        "(con seguridad al menos un +7,2 %; se admite como mucho un 5 % más)."
+    ),
+    ("REJECT_SLICE", "en"): (
+        "Version 4 was not promoted, because against version 3 it raises the MAE by 12% in the state Nevada "
+        "(provably at least +7.2%; at most 5% higher is allowed)."
+    ),
+    ("REJECT_LINEAGE_INCOMPLETE", "es"): (
+        "No se promovió la versión 4 porque su linaje está incompleto, faltan 2 (límite 0): la versión del código, la semilla."
+    ),
+    ("REJECT_INFRA_LATENCY", "es"): "No se promovió la versión 4 porque una fila le lleva 230,4 ms (límite 100,0 ms).",
+    ("REJECT_INFRA_PARITY", "en"): (
+        "Version 4 was not promoted, because its answers differ from those in training by a factor of up to 1 + 0.0031 "
+        "(limit 1e-06)."
+    ),
+    ("HOLD_APPROVAL_BLAST", "es"): (
+        "La versión 4 espera la aprobación de una persona porque el 31 % de las últimas 10.000 respuestas cambiaría más de "
+        "un 20 % (límite 25 %). Sin la aprobación, producción queda como está."
     ),
     ("TRAIN_BOOTSTRAP", "es"): "Lote 4: se entrenó porque no había modelo en producción: es la línea base.",
     ("SKIP_INSUFFICIENT_EVIDENCE", "en"): (
@@ -152,6 +205,14 @@ def changed(code, name, **values):
     found = decision(code)
     for part in ("signals", "gates"):
         found[part] = [{**line, **values} if line["name"] == name else line for line in found[part]]
+    return found
+
+
+def only(code, *fired):
+    """The decision of a code for which these signals alone fired."""
+    found = decision(code)
+    found["facts"]["fired"] = list(fired)
+    found["signals"] = [line if key_of(line) in fired else {**line, "verdict": "ok"} for line in found["signals"]]
     return found
 
 
@@ -233,8 +294,118 @@ def test_a_rejection_names_every_gate_that_failed():
     assert "its 90% interval covers 80%" in text
 
 
+@pytest.mark.parametrize("gate", [gate for gate in GATES if gate["verdict"] != "pass"], ids=lambda gate: gate["name"])
+def test_every_gate_that_fails_or_holds_beside_the_headline_is_said_with_its_numbers(gate):
+    code = "HOLD_APPROVAL" if gate["verdict"] == "hold" else "REJECT_LEAKAGE"
+    found = decision(code)
+    part = "held" if gate["verdict"] == "hold" else "failed"
+    found["facts"][part] = [*found["facts"][part], gate["name"]]
+    texts = [render(found, language) for language in ("en", "es")]
+    assert texts[0] != texts[1]
+    for text in texts:
+        assert not re.search(r"[{}?]|None|\bnan\b", text), text
+        assert re.search(r"\d", text)
+
+
+def test_every_slice_dimension_has_words_in_both_languages():
+    for dimension, value in [("state", "Ohio"), ("status", "sold"), ("size", "3"), ("prediction", "5"), ("area", "new")]:
+        note = {"dimension": dimension, "value": value}
+        texts = {render(changed("REJECT_SLICE", "slices", note=note), language) for language in ("en", "es")}
+        assert len(texts) == 2
+        assert all(value in text for text in texts) or dimension == "area"
+
+
+def test_a_missing_signature_is_no_wrong_one():
+    text = render(changed("REJECT_SIGNATURE", "signature", note={"absent": True}), "en")
+    assert "because it has no signature" in text
+
+
 def test_an_unknown_code_or_language_is_an_error():
     with pytest.raises(ValueError, match="no sentence for the code 'TRAIN_BORED'"):
         render({"kind": "retrain", "code": "TRAIN_BORED", "facts": {}}, "en")
     with pytest.raises(ValueError, match="not in 'fr'"):
         render(decision("TRAIN_BOOTSTRAP"), "fr")
+
+
+WATCHED = {"value": 1.07, "ci_low": 1.02, "ci_high": 1.11, "verdict": "watch", "note": {"watch": 1.05}}
+SENTENCES = [
+    (
+        changed("TRAIN_PERSISTENT_WATCH", "error_ratio", **WATCHED),
+        "Batch 4: trained, because it was so in 3 batches in a row: the model in production errs 1.07 times as much as in its "
+        "evaluation (95% CI 1.02 to 1.11; limit 1.10; watched from 1.05). "
+        "No new model would have been trained with an error ratio of at most 1.05.",
+        "Lote 4: se entrenó porque se repitió en 3 lotes seguidos: el modelo en producción se equivoca 1,07 veces lo que en su "
+        "evaluación (IC95 1,02 a 1,11; límite 1,10; en observación desde 1,05). "
+        "No se habría entrenado un modelo nuevo con una razón de error de 1,05 como mucho.",
+    ),
+    (
+        only("TRAIN_COVARIATE_DRIFT", "domain_auc", "psi:house_size", "wasserstein:bath"),
+        "Batch 4: trained, because the homes have changed: the new homes can be told from the known ones, mostly by house_size "
+        "and bath, with an AUC of 0.83 (95% CI 0.80 to 0.86; limit 0.65), house_size is distributed differently, with a PSI of "
+        "0.34 (limit 0.20) and bath has moved by 0.45 standard deviations (limit 0.20). "
+        "No new model would have been trained with an AUC of at most 0.65.",
+        "Lote 4: se entrenó porque las viviendas cambiaron: las viviendas nuevas se distinguen de las conocidas, sobre todo "
+        "por house_size y bath, con un AUC de 0,83 (IC95 0,80 a 0,86; límite 0,65), cambió la distribución de house_size, con "
+        "un PSI de 0,34 (límite 0,20) y bath se desplazó 0,45 desviaciones estándar (límite 0,20). "
+        "No se habría entrenado un modelo nuevo con un AUC de 0,65 como mucho.",
+    ),
+    (
+        only("TRAIN_SCHEMA_CHANGED", "schema_changed:brokered_by"),
+        "Batch 4: trained, because the columns have changed: brokered_by is missing in 31% of the rows (limit 5%). "
+        "No new model would have been trained with less than 5% of the rows with a change of brokered_by.",
+        "Lote 4: se entrenó porque cambiaron las columnas: falta brokered_by en el 31 % de las filas (límite 5 %). "
+        "No se habría entrenado un modelo nuevo con menos del 5 % de las filas con un cambio de brokered_by.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "english", "spanish"), SENTENCES)
+def test_drift_schema_and_persistence_in_words(found, english, spanish):
+    assert render(found, "en") == english
+    assert render(found, "es") == spanish
+
+
+def test_a_skip_says_how_often_a_signal_has_been_watched():
+    found = changed("SKIP_NO_MATERIAL_CHANGE", "error_ratio", **WATCHED)
+    found["facts"]["closest"] = {"signal": "error_ratio", "rule": "TRAIN_PERSISTENT_WATCH", "reached": 0.67, "batches": 2}
+    assert "limit 1.10; watched from 1.05), watched in 2 of the 3 batches in a row that train." in render(found, "en")
+    assert "en observación en 2 de los 3 lotes seguidos que entrenan." in render(found, "es")
+
+
+@pytest.mark.parametrize("key", ["psi:house_size", "wasserstein:bath", "domain_auc", "schema_changed:brokered_by"])
+def test_a_skip_can_be_closest_by_every_new_signal(key):
+    found = decision("SKIP_NO_MATERIAL_CHANGE")
+    found["facts"]["closest"] = {"signal": key, "rule": "TRAIN_COVARIATE_DRIFT", "reached": 0.9}
+    for language, words in (("en", "90% of the way"), ("es", "el 90 % del camino")):
+        assert words in render(found, language)
+        assert ("house_size" in render(found, language)) == (key in ("psi:house_size", "domain_auc"))
+
+
+@pytest.mark.parametrize("change", ["missing", "returned", "retyped", "new"])
+def test_every_change_of_a_column_has_its_words(change):
+    found = changed("TRAIN_SCHEMA_CHANGED", "schema_changed", note={"change": change})
+    texts = [render(found, language) for language in ("en", "es")]
+    assert all("brokered_by" in text for text in texts)
+    assert texts[0] != texts[1]
+
+
+def test_signals_of_one_name_and_different_columns_are_told_apart():
+    found = only("TRAIN_COVARIATE_DRIFT", "domain_auc", "psi:house_size")
+    found["signals"].append(signal("psi", 0.01, 0.20, "ok", feature="bed"))
+    assert "PSI of 0.34" in render(found, "en")
+    assert "bed " not in render(found, "en")
+
+
+def test_an_interval_without_width_is_not_shown():
+    assert "CI" not in render(changed("TRAIN_NEW_CATEGORIES", "unseen_state", ci_low=1.0, ci_high=1.0), "en").split("Also")[0]
+
+
+def test_of_many_columns_the_most_important_are_named_once_each():
+    found = only("TRAIN_COVARIATE_DRIFT", "domain_auc")
+    for column in ("house_size", "bath", "bed", "acre_lot"):
+        for name in ("psi", "wasserstein"):
+            found["signals"].append(signal(name, 0.3, 0.20, feature=column))
+            found["facts"]["fired"].append(f"{name}:{column}")
+    text = render(found, "en")
+    assert [text.count(f"{column} has moved") for column in ("house_size", "bath", "bed", "acre_lot")] == [1, 1, 1, 0]
+    assert "PSI" not in text

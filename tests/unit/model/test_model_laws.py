@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
-from house_prices.encoding import FOLDS, fit_encoder, fold_of, out_of_fold_features, targets
+from house_prices.encoding import FOLDS, Homes, adjusted, fit_encoder, fold_of, out_of_fold_features
 from house_prices.intervals import fit_intervals
 from house_prices.model import EXPLAINED, FEATURES, LOCATION_FEATURES, RAW_COLUMNS, SOURCES, load, location_keys
 from hypothesis import HealthCheck, given, settings
@@ -112,7 +112,7 @@ def test_listings_of_one_home_share_a_fold_and_folds_share_the_homes():
 
 def test_one_level_is_the_smoothed_mean_of_what_the_levels_above_leave():
     frame = pd.DataFrame({"price": [100.0, 100.0, 400.0], "house_size": [1.0, 1.0, 2.0], "state": ["A", "A", "B"]})
-    encoder = fit_encoder(location_keys(frame), targets(frame))
+    encoder = fit_encoder(frame)
     start = np.log([100, 100, 400]).mean()
     assert encoder.start[0] == pytest.approx(start)
     index, values = encoder.tables["state"]
@@ -122,14 +122,46 @@ def test_one_level_is_the_smoothed_mean_of_what_the_levels_above_leave():
     np.testing.assert_allclose(values[:, 2], np.log1p([2, 1]))
 
 
-def test_homes_of_unknown_size_keep_their_price_in_the_encodings():
-    frame = pd.DataFrame(
-        {"price": [1e5, 2e5], "house_size": [np.nan, 1000.0], "state": ["A", "B"], "zip_code": ["00601", "00602"]}
+def priced(rows: int, seed: int = 0) -> pd.DataFrame:
+    """Dear zip codes have large homes; log price = level of the zip code + 0.6 log size + 0.3 log bath + 0.1 sold."""
+    random = np.random.default_rng(seed)
+    area = random.integers(0, 20, rows)
+    size, bath = np.exp(random.normal(7 + area / 20, 0.4)), random.integers(1, 6, rows)
+    sold = random.random(rows) < 0.4
+    level = area / 10 + random.normal(0, 0.01, rows)
+    return pd.DataFrame(
+        {
+            "price": np.exp(9 + level + 0.6 * np.log(size) + 0.3 * np.log(bath) + 0.1 * sold),
+            "house_size": size,
+            "bath": bath,
+            "status": np.where(sold, "sold", "for_sale"),
+            "zip_code": [f"{600 + a:05d}" for a in area],
+            "area": area,
+        }
     )
-    encoder = fit_encoder(location_keys(frame), targets(frame))
-    assert np.isfinite(encoder.start).all()
-    assert encoder.tables["state"][1][0, 0] != 0
-    assert encoder.tables["state"][1][0, 1] == 0
+
+
+def test_adjusted_prices_are_those_of_the_same_home_in_each_place():
+    frame = priced(4000)
+    found = adjusted(Homes.of(frame, location_keys(frame)))
+    by_area = pd.Series(found).groupby(frame["area"]).mean()
+    np.testing.assert_allclose(np.diff(by_area), 0.1, atol=0.01)
+    raw = np.log(frame["price"]).groupby(frame["area"]).mean()
+    assert np.diff(raw).mean() > 0.12
+
+
+def test_few_homes_are_adjusted_by_their_size_alone():
+    frame = pd.DataFrame({"price": [1e5, 2e5, 3e5], "house_size": [1000.0, 2000.0, 1500.0], "zip_code": ["1", "2", "3"]})
+    found = adjusted(Homes.of(frame, location_keys(frame)))
+    np.testing.assert_allclose(np.diff(found), np.diff(np.log(frame["price"] / frame["house_size"])))
+
+
+def test_what_is_not_known_of_a_home_counts_as_average():
+    frame = priced(500).assign(bed=np.nan, acre_lot=np.nan)
+    frame.loc[0, ["house_size", "bath", "status"]] = [np.nan, np.nan, None]
+    found = adjusted(Homes.of(frame, location_keys(frame)))
+    assert np.isfinite(found).all()
+    assert found[0] == np.log(frame["price"])[0]
 
 
 @settings(max_examples=50, deadline=None)

@@ -9,10 +9,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from catboost import CatBoostRegressor
 from ct_train.fitting import FEWEST_HOMES, TooFewRowsError, fit
+from ct_train.learners import CATBOOST, CATBOOST_LOSSES, TrainingData, fit_catboost
 from ct_train.profile import domain, holdout_errors, profile
+from house_prices.encoding import fit_encoder, out_of_fold_features
 from house_prices.metrics import metrics
-from house_prices.model import FEATURES
+from house_prices.model import FEATURES, build_features
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "model"))
 
@@ -32,7 +35,7 @@ def test_same_rows_and_seed_give_identical_predictions(tmp_path):
         files.append({path.name: path.read_bytes() for path in directory.iterdir() if path.suffix in (".npz", ".json")})
         assert [candidate.name for candidate in outcome.candidates] == ["catboost", "hist_gradient_boosting"]
         best = min(outcome.candidates, key=lambda candidate: candidate.validation_error)
-        assert outcome.chosen is best
+        assert outcome.chosen.name == best.name
         assert json.loads((directory / "model.json").read_text())["learner"] == best.name
     pd.testing.assert_frame_equal(*predictions, check_exact=True)
     assert files[0] == files[1]
@@ -91,6 +94,50 @@ def test_the_test_rows_change_nothing(tmp_path):
         (tmp_path / name).mkdir()
         predictions.append(fit(rows, tmp_path / name, 0).model.predict(frame))
     pd.testing.assert_frame_equal(*predictions, check_exact=True)
+
+
+def test_the_model_learns_from_all_homes_but_the_test_homes_as_long_as_they_are_few(tmp_path, monkeypatch):
+    frame = listings(600)
+    others = frame["split"].isin(["validation", "calibration"])
+    dear = frame.assign(price=frame["price"].where(~others, frame["price"] * 3))
+    outcomes = {}
+    for name, rows, most in (("all", dear, 10**6), ("few", dear, 10)):
+        monkeypatch.setattr("ct_train.fitting.MOST_HOMES_TO_REFIT", most)
+        (tmp_path / name).mkdir()
+        outcomes[name] = fit(rows, tmp_path / name, 0)
+    assert outcomes["all"].learnt_from == ("train", "validation", "calibration")
+    assert outcomes["few"].learnt_from == ("train",)
+    # What is said of them before they were learnt from is the same, and so are the intervals that rest on it.
+    pd.testing.assert_frame_equal(outcomes["all"].unseen, outcomes["few"].unseen, check_exact=True)
+    assert list(outcomes["all"].unseen.index) == list(frame.index[others])
+    assert outcomes["all"].intervals == outcomes["few"].intervals
+    error = {name: np.log(outcome.model.predict(dear)["price"] / dear["price"])[others] for name, outcome in outcomes.items()}
+    assert error["all"].mean() > error["few"].mean() + 0.1
+    pd.testing.assert_frame_equal(outcomes["few"].model.predict(dear)[others], outcomes["few"].unseen, check_exact=True)
+
+
+def test_the_blend_is_the_mean_of_a_model_for_each_loss(tmp_path):
+    frame = listings(500)
+    training = frame[frame["split"] == "train"]
+    held = frame[frame["split"] == "validation"]
+    encoder = fit_encoder(training)
+    data = TrainingData(
+        features=out_of_fold_features(training), target=np.log(training["price"].to_numpy()),
+        validation_features=build_features(held, encoder), validation_target=np.log(held["price"].to_numpy()),
+    )  # fmt: skip
+    fitted = fit_catboost(data, 4)
+    rows = data.validation_features.to_numpy()
+    single = []
+    for loss in CATBOOST_LOSSES:
+        model = CatBoostRegressor(
+            **{**CATBOOST, "iterations": fitted.parameters[f"iterations_{loss}"]}, loss_function=loss, random_seed=4,
+            logging_level="Silent", allow_writing_files=False,
+        )  # fmt: skip
+        single.append(model.fit(data.features.to_numpy(), data.target).predict(rows))
+    assert not np.allclose(*single)
+    np.testing.assert_allclose(fitted.trees.predict(rows), np.mean(single, axis=0), atol=1e-12)
+    np.testing.assert_allclose(fitted.again(data.features, data.target).predict(rows), np.mean(single, axis=0), atol=1e-12)
+    assert fitted.iterations == fitted.trees.tree_count_
 
 
 def test_metrics_are_what_their_names_say():
