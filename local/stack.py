@@ -88,7 +88,7 @@ class Stack:
         add = self.jobs.add
         built_in = self.settings.stream.source_url is None
         before = ("store", "mlflow", "airflow", *(("data_source",) if built_in else ()))
-        for name in (*before, *STEPS, "serving", "dashboard"):
+        for name in (*before, *STEPS, "serving", "dashboard", "scratch"):
             add(f"install {name}", partial(self._install, name), lane="install")
         administrator = server.url()
         add("postgres", lambda: self._start_database(administrator))
