@@ -153,8 +153,9 @@ def test_the_name_of_an_image_says_which_code_it_was_unless_the_policy_wants_a_d
     assert world.evaluate(1, version, run_id="digest").code == "REJECT_LINEAGE_INCOMPLETE"
 
 
-def test_answers_of_many_people_do_not_change_by_much_without_a_person(world):
+def test_answers_of_many_people_do_not_change_by_much_without_a_person(world, monkeypatch, tmp_path):
     """The champion prices homes of Nevada at three times their worth; most people ask about Nevada."""
+    with_policy(monkeypatch, tmp_path, blast_share=0.25)
     world.add_batch(1, 3000)
     champion = world.add_version("1", alias="production", error=0.1, states=["California"], strange=1.1)
     version = world.add_version("1", alias="challenger", states=["California"])

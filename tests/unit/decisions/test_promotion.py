@@ -9,7 +9,8 @@ from ct_decisions.policy import load_policy
 
 pytestmark = pytest.mark.unit
 
-POLICY = load_policy("strict").promotion
+POLICY = replace(load_policy("strict").promotion, blast_share=0.25)
+"""The default, where a person is asked about answers that move by much."""
 
 
 def gates(policy=POLICY, **changes):
