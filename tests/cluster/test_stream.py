@@ -4,6 +4,7 @@ leaves."""
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import shlex
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 
 import httpx
 import numpy as np
+import psycopg
 import pytest
 from kube.kubectl import kubectl, wait_for
 from kube.platform import PLATFORM, SCALE, TASKS, values
@@ -237,6 +239,37 @@ def test_the_champions_give_the_same_prices(streamed, reference, monkeypatch):
         prices.append(mlflow.pyfunc.load_model(f"models:/{name}@production").predict(rows).to_numpy())
     assert len(rows) > 500
     np.testing.assert_allclose(*prices, rtol=1e-9)
+
+
+def by_hand(platform, *words):
+    """The provider's command line on this machine, as a person calls it."""
+    login = {"CT_AIRFLOW_URL": platform.url("airflow"), "CT_AIRFLOW_USERNAME": "admin"}
+    return subprocess.run(
+        [str(services.ENVIRONMENTS / "airflow" / "bin" / "continuous-training"), "task", *words, "--dag-id", DAG],
+        env={**os.environ, **login, "CT_AIRFLOW_PASSWORD": platform.passwords["airflow_admin"]},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def test_a_step_runs_again_by_hand_in_a_pod_and_changes_nothing(streamed):
+    """On a scratch copy that the image of that name makes in the cluster, from the object store too."""
+    shown = by_hand(streamed.platform, "show", "batch-1", "assess")
+    assert "python -m ct_assess" in shown.stdout, shown.stderr
+    url = streamed.platform.database_url()
+    before = final_state.read_database(url)
+    done = by_hand(streamed.platform, "run", "batch-1", "assess", "--runner", "kubernetes")
+    assert done.returncode == 0, done.stderr
+    decided = streamed.platform.airflow.result(DAG, "batch-1", "assess")
+    again = json.loads(done.stdout)
+    assert (again["code"], again["reason"]) == (decided["code"], decided["reason"])
+    assert again["summary"]["decision_id"] != decided["summary"]["decision_id"]
+    assert final_state.read_database(url) == before
+    with psycopg.connect(url) as connection:
+        assert connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'scratch%'").fetchall() == []
+    assert kubectl("get", "pods", f"--namespace={TASKS}", "--selector=continuous-training/by-hand", "--output=name") == ""
 
 
 def test_serving_answers_with_the_promoted_version(streamed):

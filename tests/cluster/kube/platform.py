@@ -143,6 +143,7 @@ def _make_secrets(passwords: dict[str, str]) -> None:
             **owners,
         ),
         secret("continuous-training-database", TASKS, url=address("pipeline", "pipeline", "continuous_training")),
+        secret("continuous-training-database-admin", TASKS, url=address("ct_owner", "owner", "continuous_training")),
         secret("group-2-database", TASKS, url=address("pipeline", "pipeline", "group_2")),
         secret("airflow-passwords", PLATFORM, **{"passwords.json": json.dumps({"admin": passwords["airflow_admin"]})}),
         secret(
