@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from abc import abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -44,13 +45,13 @@ class StepPodOperator(KubernetesPodOperator):
 
     _replacing = False
 
+    @abstractmethod
     def task_input(self, context: Context) -> TaskInput:
         """What the task is asked to do."""
-        raise NotImplementedError
 
+    @abstractmethod
     def pod_is_known(self, context: Context, pod: k8s.V1Pod) -> None:
         """Called once the pod of this try exists."""
-        raise NotImplementedError
 
     def build_pod_request_obj(self, context: Context | None = None, *, dry_run: bool = False) -> k8s.V1Pod:
         """The pod: the arguments, the configuration's variables, secrets by reference, an empty /tmp, a last deadline."""
