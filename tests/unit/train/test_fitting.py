@@ -140,6 +140,23 @@ def test_the_blend_is_the_mean_of_a_model_for_each_loss(tmp_path):
     assert fitted.iterations == fitted.trees.tree_count_
 
 
+def test_trees_of_many_homes_are_grown_on_a_part_of_them_and_are_still_repeatable(monkeypatch):
+    frame = listings(600)
+    features, target = out_of_fold_features(frame), np.log(frame["price"].to_numpy())
+    data = TrainingData(
+        features=features, target=target, validation_features=features.head(100), validation_target=target[:100]
+    )
+    whole = fit_catboost(data, 0)
+    assert "subsample" not in whole.parameters
+    monkeypatch.setattr("ct_train.learners.MOST_HOMES_A_TREE", 200)
+    parts = [fit_catboost(data, 0) for _ in range(2)]
+    assert parts[0].parameters["subsample"] == pytest.approx(1 / 3)
+    answers = [fitted.trees.predict(features.to_numpy()) for fitted in (whole, *parts)]
+    np.testing.assert_array_equal(answers[1], answers[2])
+    assert not np.allclose(answers[0], answers[1])
+    assert np.abs(answers[1] - target).mean() < 0.2
+
+
 def test_metrics_are_what_their_names_say():
     price = np.array([100.0, 200.0, 400.0])
     answers = pd.DataFrame({"price": [110.0, 200.0, 300.0], "price_low": [105.0, 150, 250], "price_high": [120.0, 250, 350]})
