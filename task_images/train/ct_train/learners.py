@@ -31,8 +31,8 @@ CATBOOST: Mapping[str, Any] = {
     "thread_count": THREADS,
 }
 MOST_HOMES_A_TREE = 250_000
-"""Of more homes each tree is grown on a random part of this size (Friedman, Stochastic Gradient Boosting, Computational
-Statistics & Data Analysis 38(4), 2002), or 700,000 would not fit into five minutes of two cores."""
+"""Of more homes each tree is grown on a random part of this size, so that a tree costs little more beyond it (Friedman,
+Stochastic Gradient Boosting, Computational Statistics & Data Analysis 38(4), 2002)."""
 
 PATIENCE = 100
 """Iterations without a better validation error before CatBoost stops."""
