@@ -115,8 +115,8 @@ def _pages(search: Callable[..., Any], *arguments: Any) -> Iterator[Any]:
 def create_model(client: MlflowClient, past: Past, names: Names) -> None:
     """Register the copy of the model with its versions, aliases and experiment.
 
-    The files of a version are copied if an alias pointed to it: only those are ever loaded by a step, and MLflow does not
-    let two models share files without noting it in the first.
+    The files of a version, and the documents of its run, are copied if an alias pointed to it: only those are ever loaded by
+    a step, and MLflow does not let two models share files without noting it in the first.
     """
     experiment_id = client.create_experiment(names.experiment)
     client.create_registered_model(names.model, description=f"Scratch copy of {names.real_model}.")
@@ -140,6 +140,8 @@ def _copy_version(client: MlflowClient, found: ModelVersion, then: Standing, nam
         with tempfile.TemporaryDirectory(prefix="ct-scratch-") as directory:
             files = download_artifacts(artifact_uri=f"models:/{names.real_model}/{number}", dst_path=directory)
             client.log_artifacts(run_id, files, "model")
+        if found.run_id:
+            _copy_documents(client, found.run_id, run_id)
     description, tags = description_and_tags(found.description or "", found.tags, number, then)
     copy = client.create_model_version(
         names.model, f"{address}/model", run_id, tags=tags, description=description, await_creation_for=0
@@ -163,6 +165,14 @@ def _copy_run(client: MlflowClient, found: ModelVersion, experiment_id: str) -> 
         )
     client.set_terminated(run.info.run_id)
     return run.info.run_id, run.info.artifact_uri
+
+
+def _copy_documents(client: MlflowClient, run_id: str, copy_id: str) -> None:
+    """What a training wrote down of its model beside it, as JSON: steps read it with the model."""
+    for file in client.list_artifacts(run_id):
+        if not file.is_dir and file.path.endswith(".json"):
+            with tempfile.TemporaryDirectory(prefix="ct-scratch-") as directory:
+                client.log_artifact(copy_id, client.download_artifacts(run_id, file.path, directory))
 
 
 def _skip_number(client: MlflowClient, names: Names, experiment_id: str, number: int) -> None:
