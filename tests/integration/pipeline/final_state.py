@@ -36,8 +36,8 @@ QUERIES = {
         SELECT b.batch_number, position, name, feature, value, ci_low, ci_high, threshold, verdict
           FROM audit.signals JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2""",
     "gates": """
-        SELECT b.batch_number, position, name, g.code, threshold, verdict,  -- what is measured of the machine differs each time
-               CASE WHEN name NOT IN ('load_seconds', 'latency', 'memory') THEN value END AS value, ci_low, ci_high
+        SELECT b.batch_number, position, name, g.code, threshold, verdict,  -- of the machine, and of the length of the model's name
+               CASE WHEN name NOT IN ('load_seconds', 'latency', 'memory', 'artifact_size') THEN value END AS value, ci_low, ci_high
           FROM audit.gates AS g JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2""",
     "evaluations": """
         SELECT b.batch_number, role, dataset, dataset_digest, model_version, e.row_count, metrics
@@ -69,7 +69,7 @@ def read_registry(python: Path, tracking_uri: str, model_name: str = "house-pric
     """Aliases and versions of the registered model, by the MLflow client of the environment ``python`` belongs to."""
     done = subprocess.run(
         [str(python), "-c", REGISTRY, model_name],
-        env={**os.environ, "MLFLOW_TRACKING_URI": tracking_uri},
+        env={**os.environ, "MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_REGISTRY_URI": tracking_uri},
         capture_output=True,
         text=True,
         check=False,
