@@ -13,6 +13,7 @@ import platform
 import shlex
 import shutil
 import statistics
+import subprocess
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -35,10 +36,11 @@ def cluster(monkeypatch):
     kubeconfig = os.environ.get("KUBECONFIG")
     if not kubeconfig or shutil.which("kubectl") is None:
         pytest.skip("no cluster: set KUBECONFIG and put kubectl on the PATH")
-    import subprocess
-
-    namespace = "ct-bench"
-    subprocess.run(["kubectl", "create", "namespace", namespace], check=False, capture_output=True)
+    namespace = f"ct-bench-{os.getpid()}"
+    subprocess.run(["kubectl", "create", "namespace", namespace], check=True, capture_output=True)
+    # The command does not use it, and every task pod names it.
+    secret = ["secret", "generic", "continuous-training-database", f"--namespace={namespace}", "--from-literal=url=none"]
+    subprocess.run(["kubectl", "create", *secret], check=True, capture_output=True)
     prefix = os.environ.get("CT_IMAGE_PREFIX", "localhost/continuous-training/")
     tag = os.environ.get("CT_IMAGE_TAG", "test")
     extra = {
