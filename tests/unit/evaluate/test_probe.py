@@ -1,6 +1,8 @@
 """The serving trial: what the probe measures of a model, and that its environment is serving's."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -73,6 +75,15 @@ def test_a_process_that_finds_no_model_is_a_failed_load(tmp_path):
     trial = try_serving(tmp_path, POLICY, golden=[{}], answers=None, replayed=[])
     assert "MlflowException" in trial.load_error
     assert trial.failed is trial.latency_ms is trial.parity is None
+
+
+def test_the_memory_of_a_trial_is_its_own_and_not_that_of_the_step_that_started_it():
+    held = np.ones(600_000_000, dtype=np.uint8)
+    script = "from ct_evaluate.probe import peak_megabytes as peak; a = peak(); x = b'1' * 200_000_000; print(a, peak())"
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    before, after = map(float, done.stdout.split())
+    assert before < held.nbytes / 1e6 / 2
+    assert 200 < after - before + 1 < 230
 
 
 def test_a_library_in_another_version_is_named(tmp_path):
