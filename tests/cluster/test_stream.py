@@ -5,7 +5,6 @@ leaves."""
 from __future__ import annotations
 
 import json
-import math
 import os
 import shlex
 import subprocess
@@ -205,19 +204,7 @@ def test_the_history_is_that_of_the_process_runner(streamed, reference, table):
     assert expected
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
-        assert_same(ours, {**theirs, "model_name": "house-prices"} if "model_name" in theirs else theirs)
-
-
-def assert_same(found, expected):
-    """Equal field by field, numbers to nine digits."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            assert_same(found[key], value)
-    elif isinstance(expected, float):
-        assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12), (found, expected)
-    else:
-        assert found == expected
+        final_state.assert_same(ours, {**theirs, "model_name": "house-prices"} if "model_name" in theirs else theirs)
 
 
 def test_the_champions_give_the_same_prices(streamed, reference, monkeypatch):

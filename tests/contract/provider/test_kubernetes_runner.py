@@ -1,12 +1,6 @@
-"""The command line's pods: the probe as the container of a pod in memory, and with CT_TEST_PROBE_IMAGE in a real cluster.
+"""The command line's pods: the probe as the container of a pod in memory; tests/cluster runs one for real."""
 
-That image is the probe's of this folder, loaded into the cluster that KUBECONFIG names; CT_TEST_SIDECAR_IMAGE and
-CT_TEST_NAMESPACE (with the secret ``s``, key ``url``) go with it.
-"""
-
-import io
 import logging
-import os
 
 import pytest
 from continuous_training.kept_calls import Places
@@ -79,34 +73,3 @@ def test_a_refusal_is_told_in_the_clusters_words(probe_call, log):
     api.refuse.body = '{"message": "pods is forbidden"}'
     with pytest.raises(RunnerError, match="the cluster refused: 403 Forbidden: pods is forbidden"):
         it.run(probe_call("done"), log=log)
-
-
-@pytest.fixture
-def real(probe_call):
-    """A runner in a real cluster, and the calls for it."""
-    image = os.environ.get("CT_TEST_PROBE_IMAGE")
-    if not image:
-        pytest.skip("CT_TEST_PROBE_IMAGE names no probe image in a cluster")
-    sidecar = os.environ.get("CT_TEST_SIDECAR_IMAGE", "localhost/xcom-sidecar:1")
-    where = places(os.environ.get("CT_TEST_NAMESPACE", "default"), sidecar)
-    where = Places(**{**where.__dict__, "service_account": ""})
-    return KubernetesRunner(where), lambda way, **inputs: probe_call(way, image=image, **inputs)
-
-
-@pytest.mark.cluster
-@pytest.mark.parametrize(
-    ("way", "status", "code"),
-    [("done", 0, "PROBED"), ("bad_data", 65, "PROBE_BAD_DATA"), ("error", 1, None), ("crash", 137, None)],
-)
-def test_in_a_real_cluster_status_and_result_come_back(real, log, way, status, code):
-    it, call = real
-    outcome = it.run(call(way), log=log)
-    assert (outcome.status, outcome.result and outcome.result.code) == (status, code)
-
-
-@pytest.mark.cluster
-def test_in_a_real_cluster_another_program_runs_where_the_task_would(real, monkeypatch, capfd):
-    monkeypatch.setattr("sys.stdin", io.StringIO())
-    it, call = real
-    assert it.interact(call("bad_data"), ["python", "-m", "ct_probe"]) == 65
-    assert "PROBE_BAD_DATA" in capfd.readouterr().out

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import subprocess
 from pathlib import Path
@@ -77,3 +78,19 @@ def read_registry(python: Path, tracking_uri: str, model_name: str = "house-pric
     assert done.returncode == 0, done.stderr
     state: dict[str, Any] = json.loads(done.stdout)
     return state
+
+
+def assert_same(found: Any, expected: Any) -> None:
+    """Equal field by field, numbers to nine digits."""
+    if isinstance(expected, dict):
+        assert found.keys() == expected.keys()
+        for key, value in expected.items():
+            assert_same(found[key], value)
+    elif isinstance(expected, list):
+        assert len(found) == len(expected)
+        for ours, theirs in zip(found, expected, strict=True):
+            assert_same(ours, theirs)
+    elif isinstance(expected, float):
+        assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12), (found, expected)
+    else:
+        assert found == expected

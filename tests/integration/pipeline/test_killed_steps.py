@@ -8,7 +8,6 @@ done, and its last word is not.
 from __future__ import annotations
 
 import importlib.util
-import math
 import sys
 import urllib.request
 from functools import partial
@@ -103,19 +102,7 @@ def test_every_table_holds_the_same(worlds, name):
     assert expected
     assert len(found) == len(expected)
     for ours, theirs in zip(found, expected, strict=True):
-        assert_same(ours, {**theirs, "model_name": worlds[1].model_name} if "model_name" in theirs else theirs)
-
-
-def assert_same(found, expected):
-    """Equal to the letter, numbers to nine digits."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            assert_same(found[key], value)
-    elif isinstance(expected, float):
-        assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12), (found, expected)
-    else:
-        assert found == expected
+        final_state.assert_same(ours, {**theirs, "model_name": worlds[1].model_name} if "model_name" in theirs else theirs)
 
 
 def test_the_ledger_has_each_event_once(worlds):

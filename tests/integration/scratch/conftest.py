@@ -17,5 +17,6 @@ def _load(name):
 
 
 services = _load("conftest")
+final_state = _load("final_state")
 source_url = services.source_url
 new_world = services.new_world

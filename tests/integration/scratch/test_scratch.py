@@ -7,7 +7,6 @@ step runs in it from its original input, and the copy is dropped.
 from __future__ import annotations
 
 import importlib.util
-import math
 import sys
 import urllib.request
 from dataclasses import dataclass, field
@@ -33,7 +32,8 @@ def _load(name):
 
 
 worlds = _load("worlds")
-services = _load("conftest").services
+conftest = _load("conftest")
+services, assert_same = conftest.services, conftest.final_state.assert_same
 
 # What a repetition is given anew: ids and addresses.
 OWN = ("decision_id", "mlflow_run_id", "model_name")
@@ -186,22 +186,6 @@ def evidence(url, run_id, task):
         if row.get("name") in ("load_seconds", "latency", "memory", "artifact_size"):
             assert row.pop("value") > 0
     return [{name: value for name, value in row.items() if name != "decision_id"} for row in rows]
-
-
-def assert_same(found, expected):
-    """Equal to the letter, numbers to nine digits."""
-    if isinstance(expected, dict):
-        assert found.keys() == expected.keys()
-        for key, value in expected.items():
-            assert_same(found[key], value)
-    elif isinstance(expected, list):
-        assert len(found) == len(expected)
-        for ours, theirs in zip(found, expected, strict=True):
-            assert_same(ours, theirs)
-    elif isinstance(expected, float):
-        assert math.isclose(found, expected, rel_tol=1e-9, abs_tol=1e-12), (found, expected)
-    else:
-        assert found == expected
 
 
 @pytest.mark.usefixtures("clean_up")
