@@ -35,8 +35,6 @@ def other_settings(policy: Policy, decision: Mapping[str, Any], measured: Mappin
     ``decision`` has its signals and gates, ``measured`` are the settings of its own measurement.
     """
     kind = decision["kind"]
-    if kind == "retrain" and not decision["signals"]:
-        return []
     own = measurement(policy, kind)
     different = [name for name in SETTINGS[kind] if own[name] != measured.get(name)]
     if kind == "retrain" or not different:

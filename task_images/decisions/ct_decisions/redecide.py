@@ -227,6 +227,8 @@ class _Replay:
         return Answer(obstacle=OTHER_CHAMPION, details={"champion": production.other, "recorded": production.recorded})
 
     def _measured_otherwise(self, decision: Decision) -> Answer | None:
+        if decision["kind"] == "retrain" and not decision["signals"]:
+            return None  # nothing was measured
         measured = decision["facts"].get("measurement")
         if measured is None:
             same = self.known.get(decision["policy_digest"])
