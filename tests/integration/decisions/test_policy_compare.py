@@ -175,9 +175,12 @@ def test_a_difference_is_told_with_both_sentences_in_both_languages(command):
     english, spanish = command("strict", "course-2026").stdout, command("strict", "course-2026", "--language", "es").stdout
     line = next(line for line in english.splitlines() if "≠" in line)
     assert line.split() == ["batch", "4", "3", "promotion", "promote", "PROMOTE_BETTER", "≠", "reject", "REJECT_NOT_BETTER"]
-    assert "    recorded: Version 3 was promoted, because" in english
-    assert "    course-2026 2: Version 3 was rejected" in english
-    assert "    registrado: La versión 3 se promovió" in spanish
+    rows = json.loads(command("strict", "course-2026", "--json").stdout)["rows"]
+    [row] = [row for row in rows if row["change"] == "different"]
+    assert row["left"]["reason"].startswith("Version 3 was promoted, because")
+    assert row["right"]["reason"].startswith("Version 3 was not promoted, because its gain over version 2")
+    for text, key, recorded in ((english, "reason", "recorded"), (spanish, "reason_es", "registrado")):
+        assert f"    {recorded}: {row['left'][key]}\n    course-2026 2: {row['right'][key]}\n" in text
     assert "The model in production would have been version 2; the evidence is about version 3." in english
     assert "El modelo en producción habría sido la versión 2; la evidencia trata de la versión 3." in spanish
 
