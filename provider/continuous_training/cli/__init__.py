@@ -1,4 +1,4 @@
-"""``continuous-training``: show and run one task by hand, with the same runners as Airflow and without importing Airflow."""
+"""``continuous-training``: run one task by hand, and ask the record, with Airflow's runners and without importing Airflow."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from ct_contract import ContractError
 
 from continuous_training.cli.errors import CommandError
 from continuous_training.cli.parser import parse
+from continuous_training.cli.records import ask
 from continuous_training.cli.run import run
 from continuous_training.cli.show import show
 from continuous_training.runners.base import RunnerError
 
 log = logging.getLogger("continuous_training")
 
-COMMANDS: Mapping[str, Callable[[Any], int]] = {"show": show, "run": run}
+COMMANDS: Mapping[str, Callable[[Any], int]] = {"show": show, "run": run, "compare": ask, "lineage": ask}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; returns the exit status of the task, or 2 if it could not be started."""
+    """Run the command line; returns the exit status of the task or of the question, or 2 if it could not be started."""
     arguments = parse(argv)
     logging.basicConfig(level=logging.DEBUG, format="%(levelname)s: %(message)s", stream=sys.stderr)
     for library in ("urllib3", "kubernetes"):

@@ -27,6 +27,16 @@ standard output, and its exit status is this command's. A kept call runs on a sc
 before the step; --in-place runs it on the real ones, which is what clearing the task does. Secrets come from this environment
 (CT_DATABASE_URL, and CT_ADMIN_DATABASE_URL for a scratch copy), for pods from the cluster's own secrets. {LOGIN}"""
 
+COMPARE = """Decide the recorded history again under another policy, from its evidence alone: nothing is measured or trained.
+Prints every decision beside what POLICY decides, with the sentences of those that differ, and how many are the same. Where a
+different earlier decision leads to a world that was never measured (another model in production, a model that was never
+trained), later decisions are said not to be known, and why. Exit status: 0 no difference; 1 differences; 2 no comparison, or no
+difference but decisions that cannot be known. Reads the database that CT_DATABASE_URL names."""
+
+LINEAGE = """Where a model version comes from (batches, digests, validations, decisions, gates, code, images, events) and, of a
+batch, which versions were trained on it and what became of them. Reads the view audit.lineage of the database that
+CT_DATABASE_URL names, and the tags in MLflow if MLFLOW_TRACKING_URI names it."""
+
 SHOW = f"Show the call that Airflow kept of a task, and the commands that run it again. {LOGIN}"
 
 
@@ -37,7 +47,7 @@ def setting(name: str) -> str:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments; ends the program with its usage if they do not fit together."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="One task of the continuous training pipeline, by hand.")
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="The continuous training pipeline, by hand.")
     parser.add_argument("--version", action="version", version=__version__)
     topics = parser.add_subparsers(required=True, metavar="TOPIC")
     verbs = topics.add_parser("task", help="one step of the pipeline").add_subparsers(
@@ -54,10 +64,41 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _airflow(run)
     _place(run)
     _kind(run)
+    _policy(topics.add_parser("policy", help="policies on the recorded history"))
+    _lineage(topics.add_parser("lineage", help="where a model version comes from, and back", description=LINEAGE))
     arguments = parser.parse_args(argv)
     if arguments.verb == "run":
         _check(run, arguments)
     return arguments
+
+
+def _policy(parser: argparse.ArgumentParser) -> None:
+    verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB")
+    compare = verbs.add_parser("compare", help="what another policy would have decided", description=COMPARE)
+    compare.add_argument("policy", metavar="POLICY", help="a YAML file here, or a name that the task images know")
+    compare.add_argument(
+        "--with", dest="base", metavar="POLICY", help="compare with this policy; default: with what was recorded"
+    )
+    _question(compare)
+
+
+def _lineage(parser: argparse.ArgumentParser) -> None:
+    kinds = parser.add_subparsers(dest="of", required=True, metavar="KIND")
+    for kind, key, words in (
+        ("version", "VERSION", "a version of the registered model"),
+        ("batch", "NUMBER", "a batch by its number, as sentences name it"),
+    ):
+        one = kinds.add_parser(kind, help=words, description=LINEAGE)
+        one.set_defaults(verb="lineage")
+        one.add_argument("key", metavar=key, help=words)
+        _question(one)
+
+
+def _question(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--language", choices=("en", "es"), default="en", help="default: %(default)s")
+    parser.add_argument("--json", action="store_true", help="for programs; sentences in both languages")
+    parser.set_defaults(scratch_image=None, source_url=None)
+    _place(parser)
 
 
 def _airflow(parser: argparse.ArgumentParser) -> None:

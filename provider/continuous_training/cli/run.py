@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         api = AirflowApi(arguments.airflow_url, arguments.username)
         kept = api.kept_call(arguments.dag_id, arguments.run, arguments.task, arguments.map_index)
-    kept = _as_asked(kept, arguments)
+    kept = as_asked(kept, arguments)
     if arguments.input or arguments.in_place:
         if not arguments.input:
             log.warning("In place: %s acts on the real database and models", kept.task_id)
@@ -92,7 +92,7 @@ def make_runner(arguments: argparse.Namespace, places: Places, *, keep: bool) ->
     return KubernetesRunner(places, keep=keep)
 
 
-def _as_asked(kept: KeptCall, arguments: argparse.Namespace) -> KeptCall:
+def as_asked(kept: KeptCall, arguments: argparse.Namespace) -> KeptCall:
     """The call with what the options say otherwise."""
     places = kept.places
     # Where a worker has its environments is no business of this machine, if it has its own.

@@ -8,12 +8,13 @@ from typing import Any
 from ct_contract import BadDataError, ContractError, TaskInput, TaskResult
 from ct_decisions.evidence import Signal
 from ct_decisions.judging import judge
+from ct_decisions.measurement import measurement
 from ct_decisions.policy import Policy, load_policy
 from ct_decisions.reasons import render
 from ct_decisions.registry import PRODUCTION, Registry, Version
 from ct_decisions.retrain import Manual, decide
 from ct_store.connection import Connection, connect
-from ct_store.ledger import find_decision, record_decision
+from ct_store.ledger import find_decision, record_decision, record_step
 
 from ct_assess.signals import measure
 
@@ -105,9 +106,15 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, manual: M
         batch_id=batch_id,
         policy=policy.identity,
         champion_version=champion.number if champion else None,
-        facts={**verdict.facts, "batch_number": batch["batch_number"], "rows": batch["rows_accepted"]},
+        facts={
+            **verdict.facts,
+            "batch_number": batch["batch_number"],
+            "rows": batch["rows_accepted"],
+            "measurement": measurement(policy, "retrain"),
+        },
         signals=[signal.as_row() for signal in signals],
     )
+    record_step(connection, dag_id=payload.dag_id, run_id=payload.run_id, step="assess", batch_id=batch_id)
 
 
 def _earlier(connection: Connection, champion: Version, batch_id: int, policy: Policy) -> list[list[Signal]]:

@@ -7,6 +7,7 @@ from typing import Any
 
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_store.connection import Connection, connect
+from ct_store.ledger import record_step
 from house_prices import cleaning
 
 from ct_clean import sql
@@ -28,6 +29,7 @@ def clean(payload: TaskInput) -> TaskResult:
         done = connection.execute(sql.DONE, {"batch_id": batch_id}).fetchone()
         if done is None:
             done = _clean(connection, batch_id, payload.run_id)
+            record_step(connection, dag_id=payload.dag_id, run_id=payload.run_id, step="clean", batch_id=batch_id)
         else:
             log.info("batch %d was cleaned before; nothing was changed", batch_id)
     return TaskResult(

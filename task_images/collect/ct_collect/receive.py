@@ -9,6 +9,7 @@ import httpx
 import orjson
 import psycopg
 from ct_store.copy import HEADER, TRAILER
+from ct_store.ledger import record_step
 from psycopg.types.json import Jsonb
 
 from ct_collect.answer import AnswerReader, InvalidAnswerError
@@ -113,6 +114,7 @@ def _store(
              Jsonb(storable(reader.envelope)), Jsonb(packer.schema_seen()), request_id),
         )  # fmt: skip
         journal.end(request_id, outcome, status=httpx.codes.OK, number=number)
+        record_step(connection, dag_id=journal.dag_id, run_id=journal.run_id, step="collect", batch_id=packer.batch_id)
     is_stored = number == expected
     is_known = not is_stored and journal.batch(number) is not None
     return Received(request_id=request_id, number=number, is_stored=is_stored, is_known=is_known, sha256=body.sha256)

@@ -60,6 +60,11 @@ class Gate:
         """The columns of audit.gates."""
         return asdict(self)
 
+    @classmethod
+    def from_row(cls, row: Mapping[str, Any]) -> Gate:
+        """The gate that a line of audit.gates keeps."""
+        return cls(**{column.name: row[column.name] for column in fields(cls)})
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verdict:

@@ -129,8 +129,6 @@ def load_policy(name_or_path: str | None = None) -> Policy:
 
     Raises PolicyError with the key at fault.
     """
-    import yaml
-
     wanted = name_or_path or os.environ.get(POLICY_VARIABLE) or DEFAULT_POLICY
     path = POLICIES / f"{wanted}.yaml"
     if not path.is_file():
@@ -138,11 +136,18 @@ def load_policy(name_or_path: str | None = None) -> Policy:
     if not path.is_file():
         known = ", ".join(sorted(file.stem for file in POLICIES.glob("*.yaml")))
         raise PolicyError(f"there is no policy {wanted!r}: give one of {known}, or the path of a YAML file")
+    return parse_policy(path.read_text(encoding="utf-8"), path.name)
+
+
+def parse_policy(text: str, source: str) -> Policy:
+    """A policy from its YAML. Raises PolicyError with the key at fault; ``source`` names the file in it."""
+    import yaml
+
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise PolicyError(f"{path.name} is not YAML: {error}") from error
-    return read_policy(content, path.name)
+        raise PolicyError(f"{source} is not YAML: {error}") from error
+    return read_policy(content, source)
 
 
 def read_policy(content: Any, source: str) -> Policy:

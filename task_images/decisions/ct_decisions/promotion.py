@@ -67,11 +67,12 @@ def relative_error(policy: PromotionPolicy, change: Estimate | None) -> Gate:
 
 def bias(policy: PromotionPolicy, challenger: Estimate | None, champion: Estimate | None) -> Gate:
     """The challenger is not further off than the policy allows, or than the champion is."""
+    note = {"champion": champion.value if champion else None}
     if policy.bias is None or challenger is None:
-        return _optional("bias", "REJECT_BIAS", challenger, None, None)
+        return _optional("bias", "REJECT_BIAS", challenger, None, None, note=note)
     limit = max(policy.bias, abs(champion.value) if champion else 0.0)
     nearest = 0.0 if challenger.low <= 0 <= challenger.high else min(abs(challenger.low), abs(challenger.high))
-    return _estimate("bias", "REJECT_BIAS", challenger, limit, passes=nearest <= limit)
+    return _estimate("bias", "REJECT_BIAS", challenger, limit, passes=nearest <= limit, note=note)
 
 
 def equity(policy: PromotionPolicy, statistic: str, challenger: float | None, champion: float | None) -> Gate:
@@ -130,10 +131,11 @@ def _holm_bound(part: SliceChange, confidence: float, remaining: int) -> float:
 def interval_fifths(policy: PromotionPolicy, coverages: Sequence[Estimate]) -> Gate:
     """The 90 % interval holds in each fifth of the predicted price; ``coverages`` are those of the fifths, cheapest first."""
     name, code, limit = "interval_fifths", "REJECT_INTERVALS", policy.coverage_fifth
+    note: dict[str, Any] = {"fifths": [asdict(coverage) for coverage in coverages]}
     if not coverages or limit is None:
-        return Gate(name=name, code=code, value=None, threshold=limit, verdict="n/a")
+        return Gate(name=name, code=code, value=None, threshold=limit, verdict="n/a", note=note)
     position, lowest = min(enumerate(coverages, start=1), key=lambda item: item[1].high)
-    note = {"fifth": position, "coverages": [coverage.value for coverage in coverages]}
+    note |= {"fifth": position, "coverages": [coverage.value for coverage in coverages]}
     return _estimate(name, code, lowest, limit, passes=lowest.high >= limit, note=note)
 
 
@@ -153,7 +155,7 @@ def single_column(policy: PromotionPolicy, column: str | None, r2: float | None)
 
 def blast_radius(policy: PromotionPolicy, moved: float | None, requests: int) -> Gate:
     """The share of recent requests whose answer would move by much."""
-    note = {"requests": requests, "move": policy.blast_move}
+    note = {"requests": requests, "move": policy.blast_move, "moved": moved}
     enough = moved if requests >= policy.blast_least else None
     return _hold("blast_radius", "HOLD_APPROVAL_BLAST", enough, policy.blast_share, note)
 
@@ -172,7 +174,7 @@ def intervals(policy: PromotionPolicy, coverage: Estimate | None, calibration_ro
     narrow is, because people rely on it.
     """
     if policy.coverage_low is None or policy.coverage_high is None or coverage is None:
-        return _optional("intervals", "REJECT_INTERVALS", coverage, None, None)
+        return _optional("intervals", "REJECT_INTERVALS", coverage, None, None, note={"calibration_rows": calibration_rows})
     level = (policy.coverage_low + policy.coverage_high) / 2
     luck = 1.96 * sqrt(level * (1 - level) / calibration_rows) if calibration_rows else 0.0
     highest = min(policy.coverage_high + luck, 1.0)
@@ -250,7 +252,9 @@ def _estimate(
     )  # fmt: skip
 
 
-def _optional(name: str, code: str, change: Estimate | None, limit: float | None, passes: Any) -> Gate:
+def _optional(
+    name: str, code: str, change: Estimate | None, limit: float | None, passes: Any, *, note: Mapping[str, Any] | None = None
+) -> Gate:
     if change is None:
-        return Gate(name=name, code=code, value=None, threshold=limit, verdict="n/a")
-    return _estimate(name, code, change, limit, passes=None if limit is None else bool(passes(change, limit)))
+        return Gate(name=name, code=code, value=None, threshold=limit, verdict="n/a", note=note or {})
+    return _estimate(name, code, change, limit, passes=None if limit is None else bool(passes(change, limit)), note=note)

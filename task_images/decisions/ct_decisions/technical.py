@@ -31,9 +31,14 @@ class ServingTrial:
     replayed: int = 0
 
 
-def lineage(missing: Sequence[str]) -> Gate:
-    """Everything that the policy asks for is known: who wants to train the model again can."""
-    return _count("lineage", "REJECT_LINEAGE_INCOMPLETE", len(missing), {"missing": list(missing)} if missing else {})
+def lineage(policy: PromotionPolicy, unknown: Sequence[str]) -> Gate:
+    """Everything that the policy asks for is known: who wants to train the model again can.
+
+    ``unknown`` are all of `ct_decisions.policy.LINEAGE` that are not known, whether the policy asks for them or not.
+    """
+    missing = [name for name in policy.lineage if name in unknown]
+    note = {"unknown": list(unknown)} | ({"missing": missing} if missing else {})
+    return _count("lineage", "REJECT_LINEAGE_INCOMPLETE", len(missing), note)
 
 
 def leakage(shared_homes: int) -> Gate:
@@ -64,20 +69,21 @@ def infrastructure(policy: PromotionPolicy, trial: ServingTrial, libraries: Sequ
     return [
         _count("libraries", "REJECT_INFRA_LOAD", len(libraries), {"values": list(libraries)} if libraries else {}),
         _count("loading", "REJECT_INFRA_LOAD", int(trial.load_error is not None), error),
-        _at_most("load_seconds", "REJECT_INFRA_LOAD", trial.load_seconds, policy.load_seconds),
-        _at_most("artifact_size", "REJECT_INFRA_LOAD", megabytes, policy.artifact_megabytes),
-        _at_most("requests", "REJECT_INFRA_ERROR", trial.failed, 0, failures),
-        _at_most("latency", "REJECT_INFRA_LATENCY", trial.latency_ms, policy.latency_ms),
-        _at_most("memory", "REJECT_INFRA_MEMORY", trial.peak_megabytes, policy.memory_megabytes),
-        _at_most("parity", "REJECT_INFRA_PARITY", trial.parity, policy.parity, {"requests": trial.golden}),
-        _at_most("repeatability", "REJECT_INFRA_PARITY", trial.repeatability, policy.parity),
+        at_most("load_seconds", "REJECT_INFRA_LOAD", trial.load_seconds, policy.load_seconds),
+        at_most("artifact_size", "REJECT_INFRA_LOAD", megabytes, policy.artifact_megabytes),
+        at_most("requests", "REJECT_INFRA_ERROR", trial.failed, 0, failures),
+        at_most("latency", "REJECT_INFRA_LATENCY", trial.latency_ms, policy.latency_ms),
+        at_most("memory", "REJECT_INFRA_MEMORY", trial.peak_megabytes, policy.memory_megabytes),
+        at_most("parity", "REJECT_INFRA_PARITY", trial.parity, policy.parity, {"requests": trial.golden}),
+        at_most("repeatability", "REJECT_INFRA_PARITY", trial.repeatability, policy.parity),
     ]
 
 
 def _count(name: str, code: str, count: int, note: Mapping[str, Any] | None = None) -> Gate:
-    return _at_most(name, code, count, 0, note)
+    return at_most(name, code, count, 0, note)
 
 
-def _at_most(name: str, code: str, value: float | None, limit: float, note: Mapping[str, Any] | None = None) -> Gate:
+def at_most(name: str, code: str, value: float | None, limit: float, note: Mapping[str, Any] | None = None) -> Gate:
+    """A measurement that passes up to its limit; None could not be measured."""
     verdict: GateVerdict = "n/a" if value is None else "pass" if value <= limit else "fail"
     return Gate(name=name, code=code, value=value, threshold=limit, verdict=verdict, note=note or {})

@@ -16,7 +16,7 @@ from ct_decisions.registry import Registry, Version
 from house_prices.requests import golden_requests
 
 from ct_evaluate.inferences import Request
-from ct_evaluate.provenance import identifying_inputs, missing_lineage, signature_of, signature_problems
+from ct_evaluate.provenance import identifying_inputs, signature_of, signature_problems, unknown_lineage
 from ct_evaluate.trial import megabytes, other_versions, try_serving
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def examine(
         files, policy, golden=golden, answers=kept["answers"] if kept else None, replayed=replayed[: policy.replayed_rows]
     )
     gates = [
-        technical.lineage(missing_lineage(policy, challenger.tags, golden=kept is not None)),
+        technical.lineage(policy, unknown_lineage(challenger.tags, golden=kept is not None)),
         technical.leakage(shared_homes),
         technical.identifiers(identifying_inputs(signature)),
         technical.signature(signature_problems(signature)),

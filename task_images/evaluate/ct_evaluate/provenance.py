@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ct_decisions.policy import PromotionPolicy
+from ct_decisions.policy import LINEAGE
 from house_prices.model import RAW_COLUMNS
 from house_prices.requests import TEXTS
 
@@ -37,10 +37,10 @@ _KNOWN: Mapping[str, Callable[[Mapping[str, str]], bool]] = {
 }
 
 
-def missing_lineage(policy: PromotionPolicy, tags: Mapping[str, str], *, golden: bool) -> list[str]:
-    """What the policy asks for and the version's tags do not say; ``golden`` is whether its answers in training are kept."""
+def unknown_lineage(tags: Mapping[str, str], *, golden: bool) -> list[str]:
+    """What the version's tags do not say of all that a policy can ask for; ``golden``: its answers in training are kept."""
     known = {name: test(tags) for name, test in _KNOWN.items()} | {"golden_answers": golden}
-    return [name for name in policy.lineage if not known[name]]
+    return [name for name in LINEAGE if not known[name]]
 
 
 def signature_of(files: Path) -> Any:

@@ -8,12 +8,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from ct_contract import BadDataError, TaskInput, TaskResult
+from ct_decisions.measurement import measurement
 from ct_decisions.policy import load_policy
 from ct_decisions.promotion import approval, blast_radius, decide
 from ct_decisions.reasons import render
 from ct_decisions.registry import PRODUCTION, Registry, Version, unavailable
 from ct_store.connection import Connection, connect
-from ct_store.ledger import find_decision, record_decision, record_event
+from ct_store.ledger import find_decision, record_decision, record_event, record_step
 from house_prices.frames import read_listings
 
 from ct_evaluate.artefact import examine
@@ -138,6 +139,7 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
             "batch_number": number["batch_number"] if number else None,
             "holdout_rows": comparison.rows,
             "compared_rows": comparison.compared,
+            "measurement": measurement(policy, "promotion"),
         },
         gates=[gate.as_row() for gate in gates],
         evaluations=comparison.evaluations,
@@ -152,6 +154,7 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
         decision_id=decision_id,
         details={"outcome": verdict.outcome, "code": verdict.code},
     )
+    record_step(connection, dag_id=payload.dag_id, run_id=payload.run_id, step="evaluate", batch_id=batch_id)
 
 
 def _shared_homes(connection: Connection, known: list[int], challenger: Version) -> int:

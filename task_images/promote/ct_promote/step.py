@@ -16,7 +16,7 @@ from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.reasons import render
 from ct_decisions.registry import CHALLENGER, PREVIOUS, PRODUCTION, Registry, Version, unavailable
 from ct_store.connection import Connection, connect
-from ct_store.ledger import record_event, with_evidence
+from ct_store.ledger import record_event, record_step, with_evidence
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +44,9 @@ def promote(payload: TaskInput) -> TaskResult:
             else:
                 carry_out = _promote if action == "promote" else _reject
                 carry_out(connection, payload, registry, registry.require(number), decision)
+                record_step(
+                    connection, dag_id=payload.dag_id, run_id=payload.run_id, step="promote", batch_id=decision["batch_id"]
+                )
     except MlflowException as error:
         raise unavailable(error) from error
     return TaskResult(

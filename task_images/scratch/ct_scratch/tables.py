@@ -31,6 +31,7 @@ TABLES = {
     "audit.gates": _DECIDED,
     "audit.evaluations": _DECIDED,
     "audit.model_events": "happened_at < %(at)s",
+    "audit.steps": "done_at < %(at)s",
 }
 """Every table with what says that a row was there, in an order in which each reference finds its row."""
 

@@ -6,6 +6,7 @@ were told stays true.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
@@ -119,6 +120,24 @@ def _add_evidence(connection: Connection, decision_id: UUID, table: str, lines: 
     for position, line in enumerate(lines):
         values = [Jsonb(line.get("note") or {}) if column == "note" else line.get(column) for column in columns]
         connection.execute(statement.encode(), [decision_id, position, *values])
+
+
+IMAGE_VARIABLE = "CT_IMAGE"
+CODE_VARIABLE = "CT_CODE_VERSION"
+
+
+def record_step(connection: Connection, *, dag_id: str, run_id: str, step: str, batch_id: int | None) -> None:
+    """Add the line that says which image (``CT_IMAGE``) and code (``CT_CODE_VERSION``) did this step of the run.
+
+    In the transaction of what the step does, after it: a try that finds everything done adds nothing.
+    """
+    connection.execute(
+        """
+        INSERT INTO audit.steps (dag_id, run_id, step, batch_id, image, code_version) VALUES (%s, %s, %s, %s, %s, %s)
+        ON CONFLICT (dag_id, run_id, step) DO NOTHING
+        """,
+        (dag_id, run_id, step, batch_id, os.environ.get(IMAGE_VARIABLE) or None, os.environ.get(CODE_VARIABLE) or None),
+    )
 
 
 def record_event(

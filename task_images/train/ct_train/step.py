@@ -16,7 +16,7 @@ import pandas as pd
 from ct_contract import BadDataError, TaskInput, TaskResult, TryLaterError
 from ct_decisions.reasons import render
 from ct_store.connection import Connection, connect
-from ct_store.ledger import record_event, with_evidence
+from ct_store.ledger import record_event, record_step, with_evidence
 from house_prices.frames import frame_digest, read_listings
 from house_prices.metrics import metrics
 from house_prices.model import RAW_COLUMNS
@@ -53,7 +53,7 @@ def train(payload: TaskInput) -> TaskResult:
             log.info("this DAG run has registered version %s before; nothing is trained again", registered.version)
         tracker.finish(registered.run_id)
         tracker.client.set_registered_model_alias(tracker.name, "challenger", registered.version)
-        _note(payload, tracker, registered, decision_id)
+        _note(payload, tracker, registered, decision_id, batch_id)
     except MlflowException as error:
         raise TryLaterError("MLFLOW_UNAVAILABLE", f"MLflow did not answer: {error}. Nothing was registered twice.") from error
     values = {name.removeprefix("test_"): value for name, value in registered.metrics.items() if name.startswith("test_")}
@@ -169,7 +169,7 @@ def _register(
     tracker.client.log_artifacts(run.info.run_id, str(report))
     logged = tracker.log_model(run, outcome.directory, example_of(data.frame), outcome.chosen.name)
     version = tracker.register(run, logged, tags, tags["ct.retrain_text"])
-    return Registered(version, run.info.run_id, values, outcome.chosen.name, tracker.link(run))
+    return Registered(version, run.info.run_id, values, outcome.chosen.name, tags, tracker.link(run))
 
 
 def _tags(decision: Mapping[str, Any], data: Data, digests: Mapping[str, str]) -> dict[str, str]:
@@ -196,7 +196,7 @@ def example_of(frame: pd.DataFrame) -> pd.DataFrame:
     return rows.reset_index(drop=True)
 
 
-def _note(payload: TaskInput, tracker: Tracker, registered: Registered, decision_id: str) -> None:
+def _note(payload: TaskInput, tracker: Tracker, registered: Registered, decision_id: str, batch_id: int) -> None:
     with connect("train") as connection:
         record_event(
             connection,
@@ -206,5 +206,15 @@ def _note(payload: TaskInput, tracker: Tracker, registered: Registered, decision
             model_version=registered.version,
             event="registered",
             decision_id=decision_id,
-            details={"mlflow_run_id": registered.run_id, "learner": registered.learner},
+            details={"mlflow_run_id": registered.run_id, "learner": registered.learner, **_origin(registered.tags)},
         )
+        record_step(connection, dag_id=payload.dag_id, run_id=payload.run_id, step="train", batch_id=batch_id)
+
+
+def _origin(tags: Mapping[str, str]) -> dict[str, Any]:
+    """What the ledger says of where a version comes from, from its tags: so one query finds it, both ways."""
+    return {
+        "batch_ids": [int(batch) for batch in tags.get("ct.batch_ids", "").split(",") if batch],
+        "data_digests": {split: tags[f"ct.{split}_digest"] for split in SPLITS if f"ct.{split}_digest" in tags},
+        **{name: tags[f"ct.{name}"] for name in ("git_sha", "image", "seed", "learnt_from") if f"ct.{name}" in tags},
+    }

@@ -52,6 +52,7 @@ class Registered:
     run_id: str
     metrics: Mapping[str, float]
     learner: str
+    tags: Mapping[str, str]
     link: str = ""
 
 
@@ -90,7 +91,7 @@ class Tracker:
                 run_id = str(found.run_id)
                 run = self.client.get_run(run_id)
                 learner = found.tags.get("ct.learner", "")
-                return Registered(str(found.version), run_id, run.data.metrics, learner, self.link(run))
+                return Registered(str(found.version), run_id, run.data.metrics, learner, dict(found.tags), self.link(run))
         return None
 
     def link(self, run: Run) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.reasons import render
 from ct_store.connection import Connection, connect, database_url
-from ct_store.ledger import find_decision, record_decision
+from ct_store.ledger import find_decision, record_decision, record_step
 from house_prices.columns import NAMES
 from house_prices.expectations import SUITE_NAME, SUITE_VERSION
 from psycopg.types.json import Jsonb
@@ -100,6 +100,7 @@ def _validate(connection: Connection, payload: TaskInput, batch: dict[str, Any])
             Jsonb(categories), report,
         ),
     )  # fmt: skip
+    record_step(connection, dag_id=payload.dag_id, run_id=payload.run_id, step="validate", batch_id=batch_id)
 
 
 def _delivered(connection: Connection, batch_id: int, column: str) -> list[str]:

@@ -137,3 +137,73 @@ def test_the_alias_is_the_last_promotion_of_the_ledger(streamed):
 def test_no_rows_travel_through_xcom(streamed):
     _, runs = streamed
     assert all(run["xcom"] < 16_000 for run in runs)
+
+
+def ask(world, *words):
+    """A question to the record by the command line, answered in the image's environment."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "CT_", "MLFLOW"))}
+    program = "from continuous_training.cli import main; raise SystemExit(main())"
+    return subprocess.run(
+        [sys.executable, "-c", program, *words, "--environments", str(services.ENVIRONMENTS)],
+        env=kept | world.environment, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_the_recorded_history_under_its_own_policy_shows_no_difference(streamed):
+    world, _ = streamed
+    done = ask(world, "policy", "compare", "strict")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert " 0 different, 0 that the evidence cannot tell." in done.stdout
+    assert ask(world, "policy", "compare", "course-2026", "--json").returncode in (0, 1)
+
+
+def test_a_version_leads_to_all_that_it_comes_from(streamed):
+    world, _ = streamed
+    lines = [line for line in history(world) if line["promotion_outcome"] == "promote"]
+    number = lines[-1]["challenger_version"]
+    done = ask(world, "lineage", "version", number, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    with connect("test", world.database_url) as connection:
+        raw = connection.execute("SELECT batch_number, body_sha256 FROM raw.batches ORDER BY 1").fetchall()
+        gates = connection.execute(
+            "SELECT name FROM audit.gates WHERE decision_id = %s ORDER BY position", (found["promotion_decision_id"],)
+        ).fetchall()
+    assert [(b["batch_number"], b["body_sha256"]) for b in found["batches"]] == [tuple(r.values()) for r in raw]
+    assert [b["is_trigger"] for b in found["batches"]] == [False] * 5 + [True]
+    assert [gate["gate"] for gate in found["gates"]] == [gate["name"] for gate in gates]
+    assert [event["event"] for event in found["events"]] == ["registered", "promotion_decided", "promoted"]
+    assert all(batch["clean_digest"] and batch["validation_accepted"] and batch["suite_version"] for batch in found["batches"])
+    trained = {line["batch_number"]: line["retrain_outcome"] == "train" for line in history(world)[:6]}
+    for batch in found["batches"]:
+        steps = ["collect", "validate", "clean", "assess"] + ["train", "evaluate", "promote"] * trained[batch["batch_number"]]
+        assert [(step["step"], step["image"]) for step in batch["batch_steps"]] == [
+            (step, f"continuous-training/{step}:0.1.0") for step in steps
+        ]
+    assert found["mlflow"]["aliases"] == ["production"]
+    tags = found["mlflow"]["tags"]
+    assert found["data_digests"] == {
+        split: tags[f"ct.{split}_digest"] for split in ("train", "validation", "calibration", "test")
+    }
+    assert (found["train_image"], found["retrain_code"]) == (tags["ct.image"], tags["ct.retrain_reason"])
+    assert found["decisions"]["promotion"]["reason"] == tags["ct.reason_text"]
+    spoken = ask(world, "lineage", "version", number, "--language", "es").stdout
+    assert found["decisions"]["promotion"]["reason_es"] in spoken
+    assert raw[0]["body_sha256"] in spoken
+
+
+def test_a_batch_leads_to_the_versions_that_were_trained_on_it_and_what_became_of_them(streamed):
+    world, _ = streamed
+    lines = history(world)[:6]
+    versions = [line["challenger_version"] for line in lines if line["challenger_version"]]
+    found = json.loads(ask(world, "lineage", "batch", "1", "--json").stdout)["batches"]
+    assert [batch["batch_number"] for batch in found] == [1]
+    later = [line for line in lines[1:] if line["challenger_version"]]
+    assert [v["model_version"] for v in found[0]["versions"]] == [line["challenger_version"] for line in later]
+    assert [v["promotion_code"] for v in found[0]["versions"]] == [line["promotion_code"] for line in later]
+    assert versions[0] not in [v["model_version"] for v in found[0]["versions"]]
+    assert {line["code"] for line in found[0]["batch_decisions"]} >= {lines[1]["retrain_code"]}
+    assert "batch 1 of" in ask(world, "lineage", "batch", "1").stdout
+    unknown = ask(world, "lineage", "version", "99")
+    assert (unknown.returncode, unknown.stdout) == (2, "")
+    assert "the ledger knows no version '99'" in unknown.stderr

@@ -48,7 +48,7 @@ def gates(policy=POLICY, **changes):
 
 def technical_gates(policy, values):
     return [
-        technical.lineage(values["missing"]),
+        technical.lineage(policy, values["missing"]),
         technical.leakage(values["leakage"]),
         technical.identifiers(values["identifiers"]),
         technical.signature(values["signature"]),
@@ -285,3 +285,9 @@ def test_without_a_sound_answer_only_the_soundness_is_judged():
     judged = [gate.name for gate in found if gate.verdict != "n/a"]
     assert judged[judged.index("sound_answers") :] == ["sound_answers"]
     assert decide(found).code == "REJECT_UNSOUND_ANSWERS"
+
+
+def test_a_policy_chooses_what_must_be_known_of_a_challenger_and_all_that_is_not_is_kept():
+    asked = technical.lineage(POLICY, ["image_digest", "seed"])
+    assert (asked.value, asked.note) == (1, {"unknown": ["image_digest", "seed"], "missing": ["seed"]})
+    assert technical.lineage(POLICY, ["image_digest"]).verdict == "pass"

@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from ct_decisions.policy import load_policy
+from ct_decisions.policy import LINEAGE, load_policy
 from ct_decisions.promotion import slices as judge_slices
 from ct_evaluate.inferences import moved_share
-from ct_evaluate.provenance import API_TYPES, identifying_inputs, missing_lineage, signature_problems
+from ct_evaluate.provenance import API_TYPES, identifying_inputs, signature_problems, unknown_lineage
 from ct_evaluate.ratio_study import ratio_study
 from ct_evaluate.slices import changes, dimensions
 from ct_evaluate.suspicion import most_telling_column
@@ -182,11 +182,11 @@ def test_inputs_that_identify_a_home_are_named():
     assert identifying_inputs(signature()) == identifying_inputs(None) == []
 
 
-def test_a_run_by_hand_that_was_told_no_code_is_not_known_and_a_policy_chooses_what_must_be():
+def test_a_run_by_hand_that_was_told_no_code_is_not_known():
     tags = {"ct.git_sha": "unknown", "ct.image": "none"}
-    assert missing_lineage(POLICY.promotion, tags, golden=False) == list(POLICY.promotion.lineage)
-    assert "code" not in missing_lineage(POLICY.promotion, {"ct.image": "images/train:0.1.0"}, golden=False)
-    assert "code" not in missing_lineage(POLICY.promotion, {"ct.git_sha": "abc"}, golden=False)
+    assert unknown_lineage(tags, golden=False) == list(LINEAGE)
+    assert "code" not in unknown_lineage({"ct.image": "images/train:0.1.0"}, golden=False)
+    assert "code" not in unknown_lineage({"ct.git_sha": "abc"}, golden=False)
 
 
 class Priced:
