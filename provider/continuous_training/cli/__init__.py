@@ -1,4 +1,4 @@
-"""``continuous-training``: show and run one task by hand, with the same runners as Airflow and without importing Airflow."""
+"""``continuous-training``: tasks and reports by hand, with the same runners as Airflow and without importing Airflow."""
 
 from __future__ import annotations
 
@@ -12,13 +12,14 @@ from ct_contract import ContractError
 
 from continuous_training.cli.errors import CommandError
 from continuous_training.cli.parser import parse
+from continuous_training.cli.report import report
 from continuous_training.cli.run import run
 from continuous_training.cli.show import show
 from continuous_training.runners.base import RunnerError
 
 log = logging.getLogger("continuous_training")
 
-COMMANDS: Mapping[str, Callable[[Any], int]] = {"show": show, "run": run}
+COMMANDS: Mapping[str, Callable[[Any], int]] = {"show": show, "run": run, "report": report}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

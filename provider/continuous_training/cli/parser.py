@@ -27,6 +27,10 @@ standard output, and its exit status is this command's. A kept call runs on a sc
 before the step; --in-place runs it on the real ones, which is what clearing the task does. Secrets come from this environment
 (CT_DATABASE_URL, and CT_ADMIN_DATABASE_URL for a scratch copy), for pods from the cluster's own secrets. {LOGIN}"""
 
+REPORT = """Print what was kept of one run as Markdown: its batch, validation, signals, gates, metrics, decisions and what
+happened to the models. It is rendered from the database whenever it is asked for, in the image of the step promote; nothing
+changes. CT_DATABASE_URL comes from this environment, for pods from the cluster's own secret."""
+
 SHOW = f"Show the call that Airflow kept of a task, and the commands that run it again. {LOGIN}"
 
 
@@ -37,7 +41,7 @@ def setting(name: str) -> str:
 
 def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the arguments; ends the program with its usage if they do not fit together."""
-    parser = argparse.ArgumentParser(prog=PROGRAM, description="One task of the continuous training pipeline, by hand.")
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="The continuous training pipeline, by hand.")
     parser.add_argument("--version", action="version", version=__version__)
     topics = parser.add_subparsers(required=True, metavar="TOPIC")
     verbs = topics.add_parser("task", help="one step of the pipeline").add_subparsers(
@@ -54,6 +58,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _airflow(run)
     _place(run)
     _kind(run)
+    report = topics.add_parser("report", help="the report of a run", description=REPORT)
+    report.set_defaults(verb="report")
+    report.add_argument("run", metavar="RUN", help="the run's id")
+    report.add_argument("--dag-id", default=DEFAULT_DAG_ID, metavar="DAG", help="default: %(default)s")
+    report.add_argument("--language", choices=("en", "es"), default="en", help="default: %(default)s")
+    _place(report)
     arguments = parser.parse_args(argv)
     if arguments.verb == "run":
         _check(run, arguments)

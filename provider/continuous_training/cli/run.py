@@ -39,7 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     else:
         api = AirflowApi(arguments.airflow_url, arguments.username)
         kept = api.kept_call(arguments.dag_id, arguments.run, arguments.task, arguments.map_index)
-    kept = _as_asked(kept, arguments)
+    kept = as_asked(kept, arguments)
     if arguments.input or arguments.in_place:
         if not arguments.input:
             log.warning("In place: %s acts on the real database and models", kept.task_id)
@@ -92,7 +92,7 @@ def make_runner(arguments: argparse.Namespace, places: Places, *, keep: bool) ->
     return KubernetesRunner(places, keep=keep)
 
 
-def _as_asked(kept: KeptCall, arguments: argparse.Namespace) -> KeptCall:
+def as_asked(kept: KeptCall, arguments: argparse.Namespace) -> KeptCall:
     """The call with what the options say otherwise."""
     places = kept.places
     # Where a worker has its environments is no business of this machine, if it has its own.
@@ -102,13 +102,14 @@ def _as_asked(kept: KeptCall, arguments: argparse.Namespace) -> KeptCall:
         environments=str(environments),
         docker_network=arguments.network or places.docker_network,
         namespace=arguments.namespace or places.namespace,
-        scratch_image=arguments.scratch_image or places.scratch_image,
+        scratch_image=getattr(arguments, "scratch_image", None) or places.scratch_image,
     )
     kept = replace(kept, places=places)
     if arguments.image:
         env = {**kept.call.env, "CT_IMAGE": arguments.image}
         kept = replace(kept, call=replace(kept.call, image=arguments.image, env=env))
-    return with_source(kept, arguments.source_url) if arguments.source_url else kept
+    source_url = getattr(arguments, "source_url", None)
+    return with_source(kept, source_url) if source_url else kept
 
 
 def _environments(places: Places) -> str:
