@@ -118,6 +118,8 @@ class Waiting:
         """Wait for the end; the states of the run and of its last tasks."""
         self.wait(lambda: self.airflow.state(dag, run) in {"success", "failed"})
         tasks = {task.name: task.state for task in self.airflow.tasks(dag, run)}
+        for name in [name for name, state in tasks.items() if state == "failed"]:
+            sys.stdout.write("\n".join([f"last lines of {name}:", *self.airflow.log(dag, run, name), ""]))
         return self.airflow.state(dag, run), {name: tasks.get(name) for name in ("approve", "promote", "reject", "finish")}
 
     def decision(self, dag, run, kind):

@@ -1,11 +1,14 @@
 """A held promotion and its answer on a real MLflow registry and a real PostgreSQL: recorded first, carried out once."""
 
+import os
+import subprocess
+from pathlib import Path
 from types import SimpleNamespace
 from uuid import uuid4
 
 import mlflow
 import pytest
-from ct_contract import BadDataError, TaskInput
+from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.registry import Registry
 from ct_promote import step
 from ct_store.connection import connect
@@ -13,6 +16,8 @@ from ct_store.ledger import find_decision, record_decision
 from mlflow import MlflowClient
 
 pytestmark = pytest.mark.integration
+
+ROOT = Path(__file__).resolve().parents[3]
 
 GATES = [
     {"name": "baseline", "code": "REJECT_BELOW_BASELINE", "value": -0.4, "threshold": -0.1, "verdict": "pass"},
@@ -220,3 +225,19 @@ def test_killed_between_any_two_calls_and_run_again_it_ends_the_same(world, monk
     ended = {"promote": {"production": "2", "previous": "1"}, "reject": {"production": "1"}}
     written = {"promote": [("1", "demoted"), ("2", "promoted")], "reject": [("2", "rejected")]}
     assert (aliases(world), events(world)) == (ended[action], written[action])
+
+
+def test_the_image_s_own_environment_carries_out_an_answer(world, pipeline_url, tmp_path):
+    python = ROOT / ".envs" / "promote" / "bin" / "python"
+    inputs = {"batch_id": 1, "action": "reject", "decision_id": world.held, "model_version": "2", "approval": NO}
+    payload = TaskInput(task="promote", dag_id="d", run_id="r", inputs=inputs)
+    variables = {"CT_DATABASE_URL": pipeline_url, "MLFLOW_TRACKING_URI": world.uri, "CT_MODEL_NAME": world.name}
+    done = subprocess.run(
+        [python, "-m", "ct_promote", "--result", tmp_path / "result.json"],
+        env={**os.environ, **variables, "CT_INPUT": payload.to_json()}, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    result = TaskResult.from_json((tmp_path / "result.json").read_text())
+    assert f"INFO: REJECTED: {result.reason}\n" in done.stdout
+    assert history(world) == ("reject", "REJECT_BY_HUMAN", "REJECT_BY_HUMAN")
+    assert {file.path for file in world.client.list_artifacts(world.runs[1])} == {"report.en.md", "report.es.md"}
