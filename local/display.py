@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 FINISHED = ("success", "failed", "skipped", "upstream_failed", "removed")
-SHOWN = ("success", "failed", "up_for_retry")
+SHOWN = ("success", "failed", "up_for_retry", "awaiting_input")
 """Of a task, on plain lines: what was skipped follows from what was not."""
 MARKS = {
     "success": ("✓", "green"),
@@ -26,6 +26,7 @@ MARKS = {
     "running": ("…", "yellow"),
     "begun": ("…", "yellow"),
     "up_for_retry": ("↻", "yellow"),
+    "awaiting_input": ("?", "yellow"),
 }
 
 
@@ -73,7 +74,7 @@ class PlainDisplay:
             self._line(f"{name}: {state} in {seconds:.1f} s")
 
     def run(self, title: str, state: str, tasks: Sequence[Task]) -> None:
-        """A line when a task ends or is to be tried again, and when the run ends."""
+        """A line when a task ends, is to be tried again or waits for a person, and when the run ends."""
         for task in tasks:
             before, self._seen[title, task.name] = self._seen.get((title, task.name)), task.state
             if task.state in SHOWN and before != task.state:

@@ -49,9 +49,14 @@ def history(pipeline: Pipeline) -> RenderableType:
             _decision(pipeline, line, "assess", line["retrain_outcome"], line["retrain_code"])
             if line["retrain_code"]
             else _decision(pipeline, line, "collect", "skip", line["intake_code"]),
-            _decision(pipeline, line, "evaluate", line["promotion_outcome"], line["promotion_code"]),
+            _decision(pipeline, line, _judge(line), line["promotion_outcome"], line["promotion_code"]),
         )
     return table
+
+
+def _judge(line: Mapping[str, Any]) -> str:
+    """The task whose result tells the verdict: the one that carried out a person's answer, else evaluate."""
+    return str(line["promotion_outcome"]) if line["approval_code"] else "evaluate"
 
 
 def _decision(pipeline: Pipeline, line: Mapping[str, Any], task: str, outcome: str | None, code: str | None) -> Text:

@@ -21,6 +21,12 @@ class Run:
     intake: Decision | None = None
     retrain: Decision | None = None
     promotion: Decision | None = None
+    approval: Decision | None = None
+
+    @property
+    def verdict(self) -> Decision | None:
+        """What was carried out about the challenger: a person's answer, else the decision of the gates."""
+        return self.approval or self.promotion
 
     @property
     def key(self) -> str:
@@ -105,6 +111,7 @@ def read_history(url: str) -> History:
             intake=decisions.get((line["dag_id"], line["run_id"], "intake")),
             retrain=decisions.get((line["dag_id"], line["run_id"], "retrain")),
             promotion=decisions.get((line["dag_id"], line["run_id"], "promotion")),
+            approval=decisions.get((line["dag_id"], line["run_id"], "approval")),
         )
         for line in lines
     ]

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from ct_decisions.names import evidence_name
 from ct_decisions.reasons import render
 
 from ct_dashboard.data import Decision, Run, change_gate
@@ -79,7 +80,7 @@ def history_table(runs: Sequence[Run], text: Text) -> pd.DataFrame:
                 text("history.col_promoted"): promotion_outcome(run, text),
                 text("history.col_change"): change(run.promotion, text),
                 text("history.col_trained_why"): sentence(run.retrain or run.intake, text),
-                text("history.col_promoted_why"): sentence(run.promotion, text),
+                text("history.col_promoted_why"): sentence(run.verdict, text),
                 text("history.col_champion"): line["champion_version"] or "–",
                 text("history.col_challenger"): line["challenger_version"] or "–",
                 text("history.col_rows"): count(line["row_count"]),
@@ -102,7 +103,7 @@ def evidence_table(lines: Sequence[Mapping[str, Any]], text: Text) -> pd.DataFra
     for line in lines:
         row = {
             text("history.verdict"): text(f"verdict.{line['verdict'].replace('/', '')}"),
-            text("history.name"): text.or_none(f"evidence.{line['name']}") or line["name"],
+            text("history.name"): evidence_name(line["name"], text.language),
         }
         if any(other.get("feature") for other in lines):
             row[text("history.feature")] = line["feature"] or "–"

@@ -11,6 +11,7 @@ from airflow.sdk import DAG, Param, TriggerRule, task
 from airflow.sdk.definitions.retry_policy import ExceptionRetryPolicy, RetryAction, RetryRule
 
 from continuous_training.assets import CLEAN, PRODUCTION_MODEL, RAW
+from continuous_training.operators.approve import ApproveOperator
 from continuous_training.operators.assess import AssessOperator
 from continuous_training.operators.clean import CleanOperator
 from continuous_training.operators.collect import CollectOperator
@@ -21,12 +22,13 @@ from continuous_training.operators.validate import ValidateOperator
 
 DOCUMENTATION = """
 One run takes one batch from the data API to a decision: collect, validate, clean, assess, and if the policy says so
-train, evaluate, promote or reject.
+train, evaluate, promote or reject. Where the policy holds a promotion, `approve` waits for a person (Required actions).
 
 | end of the run | what it means |
 |---|---|
 | success, `promote` done | the challenger serves from now on |
 | success, `reject` done | the challenger was trained and lost; it stays registered with its reasons |
+| success, `approve` and `reject` done | a person refused the challenger, or nobody answered in time |
 | success, `skip_training` done | the policy saw no reason to train |
 | success, `collect` skipped | the source has no new data |
 | failed, `validate` failed | the batch breaks a critical expectation; it is kept in RAW and not used |
@@ -53,7 +55,9 @@ def continuous_training_dag(
     retries: int = 2,
     retry_delay: timedelta = timedelta(seconds=30),
     train_timeout: timedelta = timedelta(hours=2),
-    dagrun_timeout: timedelta = timedelta(hours=4),
+    task_timeout: timedelta = timedelta(hours=4),
+    approval_timeout: timedelta = timedelta(hours=24),
+    dagrun_timeout: timedelta = timedelta(hours=28),
     default_args: Mapping[str, Any] | None = None,
     tags: list[str] | None = None,
 ) -> DAG:
@@ -62,7 +66,15 @@ def continuous_training_dag(
     None for ``source_url``, ``group_number``, ``day`` and ``runner`` leaves the choice to the configuration, read when a
     task runs. ``env_vars`` go to every task and win over the configuration (``{"CT_POLICY": "eager"}``);
     ``default_args`` go to every operator (``{"namespace": "ml"}``).
+
+    ``approval_timeout`` is how long a person may take to answer where the policy holds a promotion; the run waits for them,
+    and later runs for it. Raises ValueError unless it is shorter than ``dagrun_timeout``.
     """
+    if approval_timeout >= dagrun_timeout:
+        raise ValueError(
+            f"approval_timeout is {approval_timeout}, expected less than dagrun_timeout, which is {dagrun_timeout}: "
+            "Airflow would end the run before the question expires"
+        )
     with DAG(
         dag_id,
         description="Each batch: collect, validate, clean, assess, train, evaluate, promote",
@@ -81,6 +93,7 @@ def continuous_training_dag(
         default_args={
             "runner": runner,
             "env_vars": dict(env_vars or {}),
+            "execution_timeout": task_timeout,
             "retries": retries,
             "retry_delay": retry_delay,
             "retry_exponential_backoff": 2.0,
@@ -106,15 +119,23 @@ def continuous_training_dag(
         )
         evaluate = EvaluateOperator(task_id="evaluate", batch_id=train.output, model_version=train.output)
         verdict = {"batch_id": evaluate.output, "decision_id": evaluate.output, "model_version": evaluate.output}
-        promote = PromoteOperator(task_id="promote", action="promote", inputs=verdict, outlets=[PRODUCTION_MODEL])
-        reject = PromoteOperator(task_id="reject", action="reject", inputs=verdict)
+        approve = ApproveOperator(task_id="approve", verdict=evaluate.output, response_timeout=approval_timeout)
+        # The way to these two leads past approve or through it, so one of the tasks before them is skipped.
+        carried_out: dict[str, Any] = {
+            "inputs": verdict,
+            "approval": approve.output,
+            "trigger_rule": TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        }
+        promote = PromoteOperator(task_id="promote", action="promote", outlets=[PRODUCTION_MODEL], **carried_out)
+        reject = PromoteOperator(task_id="reject", action="reject", **carried_out)
         skip_training = EmptyOperator(task_id="skip_training")
         finish = EmptyOperator(task_id="finish", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
 
         choose_retrain = _choice("choose_retrain", {"train": "train", "skip": "skip_training"}, assess)
-        choose_promotion = _choice("choose_promotion", {"promote": "promote", "reject": "reject"}, evaluate)
+        ways = {"promote": "promote", "reject": "reject", "hold": "approve"}
+        choose_promotion = _choice("choose_promotion", ways, evaluate)
         choose_retrain >> [train, skip_training]
-        choose_promotion >> [promote, reject]
+        choose_promotion >> [approve, promote, reject]
         [promote, reject, skip_training] >> finish
     return dag
 

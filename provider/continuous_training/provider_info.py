@@ -24,7 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": INTEGRATION,
-                "python-modules": [f"continuous_training.operators.{module}" for module in ("base", *STEPS)],
+                "python-modules": [f"continuous_training.operators.{module}" for module in ("base", *STEPS, "approve")],
             }
         ],
         "extra-links": [

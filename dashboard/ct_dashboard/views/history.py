@@ -119,6 +119,8 @@ def _show_run(run: Run, text: Text) -> None:
     if run.promotion is not None:
         _show_decision(run.promotion, "promotion", text)
         _show_evidence(run.promotion, "gates", text)
+    if run.approval is not None:
+        _show_decision(run.approval, "approval", text)
     _show_links(run, text)
 
 

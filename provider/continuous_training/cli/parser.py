@@ -37,6 +37,10 @@ LINEAGE = """Where a model version comes from (batches, digests, validations, de
 batch, which versions were trained on it and what became of them. Reads the view audit.lineage of the database that
 CT_DATABASE_URL names, and the tags in MLflow if MLFLOW_TRACKING_URI names it."""
 
+REPORT = """Print what was kept of one run as Markdown: its batch, validation, signals, gates, metrics, decisions and what
+happened to the models. It is rendered from the database whenever it is asked for, in the image of the step promote; nothing
+changes. CT_DATABASE_URL comes from this environment, for pods from the cluster's own secret."""
+
 SHOW = f"Show the call that Airflow kept of a task, and the commands that run it again. {LOGIN}"
 
 
@@ -66,6 +70,12 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     _kind(run)
     _policy(topics.add_parser("policy", help="policies on the recorded history"))
     _lineage(topics.add_parser("lineage", help="where a model version comes from, and back", description=LINEAGE))
+    report = topics.add_parser("report", help="the report of a run", description=REPORT)
+    report.set_defaults(verb="report")
+    report.add_argument("run", metavar="RUN", help="the run's id")
+    report.add_argument("--dag-id", default=DEFAULT_DAG_ID, metavar="DAG", help="default: %(default)s")
+    report.add_argument("--language", choices=("en", "es"), default="en", help="default: %(default)s")
+    _place(report)
     arguments = parser.parse_args(argv)
     if arguments.verb == "run":
         _check(run, arguments)

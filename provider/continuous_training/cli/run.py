@@ -102,13 +102,14 @@ def as_asked(kept: KeptCall, arguments: argparse.Namespace) -> KeptCall:
         environments=str(environments),
         docker_network=arguments.network or places.docker_network,
         namespace=arguments.namespace or places.namespace,
-        scratch_image=arguments.scratch_image or places.scratch_image,
+        scratch_image=getattr(arguments, "scratch_image", None) or places.scratch_image,
     )
     kept = replace(kept, places=places)
     if arguments.image:
         env = {**kept.call.env, "CT_IMAGE": arguments.image}
         kept = replace(kept, call=replace(kept.call, image=arguments.image, env=env))
-    return with_source(kept, arguments.source_url) if arguments.source_url else kept
+    source_url = getattr(arguments, "source_url", None)
+    return with_source(kept, source_url) if source_url else kept
 
 
 def _environments(places: Places) -> str:

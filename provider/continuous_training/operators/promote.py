@@ -20,6 +20,7 @@ class PromoteOperator(TaskImageOperator):
     :param action: ``promote`` or ``reject`` (templated), or the output of the evaluate step.
     :param decision_id: the decision that is carried out (templated), or the output of the evaluate step.
     :param model_version: the challenger's version (templated), or the output of the evaluate step.
+    :param approval: what a person answered to a promotion that was held (templated), or the output of `ApproveOperator`.
     """
 
     step = "promote"
@@ -28,6 +29,7 @@ class PromoteOperator(TaskImageOperator):
         "action": Input(kind=str, required=True, taken_from=("decision",)),
         "decision_id": Input(kind=str, required=True),
         "model_version": Input(kind=str, required=True, taken_from=("challenger_version", "model_version")),
+        "approval": Input(kind=dict),
     }
     usual_resources = pods.resources("100m", "512Mi", cpu_limit="1")
     operator_extra_links = (HistoryLink(), DebugLink(), MLflowModelVersionLink())
@@ -39,8 +41,15 @@ class PromoteOperator(TaskImageOperator):
         action: Any = None,
         decision_id: Any = None,
         model_version: Any = None,
+        approval: Any = None,
         inputs: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        own = {"batch_id": batch_id, "action": action, "decision_id": decision_id, "model_version": model_version}
+        own = {
+            "batch_id": batch_id,
+            "action": action,
+            "decision_id": decision_id,
+            "model_version": model_version,
+            "approval": approval,
+        }
         super().__init__(inputs={**own, **(inputs or {})}, **kwargs)

@@ -8,6 +8,7 @@ from typing import Any, Literal, NoReturn
 
 import httpx
 from ct_contract import BadDataError, NothingToDoError, StepError, TryLaterError
+from ct_decisions.reasons import render
 from ct_store.ledger import record_decision
 
 from ct_collect.answer import InvalidAnswerError
@@ -25,21 +26,17 @@ WAY_OUT = (
 )
 
 
-_SENTENCES = {
-    "SKIP_END_OF_DATA": (
-        "The source has no more data for {stream} ({detail}); {batches_stored} batches are stored. Stop the schedule, or "
-        "restart the source to begin again."
-    ),
-    "SKIP_NO_NEW_DATA": (
-        "The source sent batch {batch_number} of {stream} again, which run {stored_by_run} has stored with the same bytes. "
-        "Nothing was added; the next run asks for the next batch."
-    ),
+_WHAT_NOW = {
+    "SKIP_END_OF_DATA": "the source's words: %(detail)s. Stop the schedule, or restart the source to begin again",
+    "SKIP_NO_NEW_DATA": "run %(stored_by_run)s has stored these bytes. Nothing was added; the next run asks for the next batch",
 }
 
 
 def nothing_to_do(code: str, facts: Mapping[str, Any]) -> NothingToDoError:
-    """The skip that an intake decision records, in words."""
-    return NothingToDoError(code, _SENTENCES[code].format_map(facts), facts)
+    """The skip that an intake decision records, in the words in which every surface shows it."""
+    log.info(_WHAT_NOW[code], facts)
+    decision = {"kind": "intake", "outcome": "skip", "code": code, "facts": facts}
+    return NothingToDoError(code, render(decision, "en"), {**facts, "reason_es": render(decision, "es")})
 
 
 class Collector:

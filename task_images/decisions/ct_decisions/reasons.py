@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Literal, get_args
 
+from ct_decisions.counted import counted
 from ct_decisions.evidence import key_of
 from ct_decisions.rules import DRIFT_OF_COLUMNS, PERSISTENT_WATCH
 from ct_decisions.texts import ENGLISH, NEED_SUBJECT, SPANISH, Texts
@@ -28,6 +29,16 @@ def render(decision: Mapping[str, Any], language: str = "en") -> str:
     if language not in get_args(Language):
         raise ValueError(f"reasons are written in {', '.join(get_args(Language))}, not in {language!r}")
     return _Reason(decision, _TEXTS[language]).text()
+
+
+def grounds(decision: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """What the headline of a decision rests on: ``name``, ``value`` and ``threshold`` of each piece, the first one decides.
+
+    The counts of a skip, else lines of evidence. Empty for what needs no reason beyond its code: a first training, or one
+    that somebody asked for.
+    """
+    lines = counted(decision) or [dict(line) for line in _Reason(decision, ENGLISH).headline_lines()]
+    return [{key: line.get(key) for key in ("name", "feature", "value", "threshold")} for line in lines]
 
 
 def codes() -> list[str]:
@@ -79,28 +90,37 @@ class _Reason:
             "number": texts.whole(batch),
             "failures": self._failures(),
             "watches": texts.whole(facts.get("watches")),
+            "stored": texts.whole(facts.get("batches_stored")),
+            "waited": texts.duration(facts.get("waited")),
         }
-        headline = self._headline_lines()
+        for line in counted(decision)[:1]:
+            words |= {"sent": texts.whole(line["value"]), "needed": texts.whole(line["threshold"])}
+        headline = self.headline_lines()
         alone = decision["code"] == PERSISTENT_WATCH
         words["evidence"] = texts.listing(
             [self._clause(line, texts.the_champion) if alone else self._measured(line) for line in headline]
         )
         return words
 
-    def _headline_lines(self) -> list[Mapping[str, Any]]:
+    def headline_lines(self) -> list[Mapping[str, Any]]:
+        """The evidence in the headline, in the order in which it is said."""
         if self.decision["kind"] == "retrain":
             names = self.texts.headline_signals.get(self.decision["code"], ())
             if self.decision["code"] == PERSISTENT_WATCH:
                 return [self.signals[key] for key in self._told("persistent")]
             keys = self._told("fired")
             return [self.signals[key] for key in keys if self.signals[key]["name"] in names and self._by_limit(key)]
-        part = "held" if self.decision["outcome"] == "hold" else "failed"
-        failed = [name for name in self.facts.get(part, ()) if name in self.gates]
+        failed = [name for name in self.facts.get(self._part(), ()) if name in self.gates]
         if self.decision["code"] == "PROMOTE_COVERAGE":
             return [self.gates[name] for name in ("new_batch", "rest") if name in self.gates]
         if failed:
             return [self.gates[failed[0]]]
         return [self.gates[name] for name in ("superiority", "baseline") if self._judged(name)][:1]
+
+    def _part(self) -> str:
+        """The fact that names the gates in the headline."""
+        asked = self.decision["outcome"] == "hold" or self.decision["kind"] == "approval"
+        return "held" if asked else "failed"
 
     def _told(self, fact: str) -> list[str]:
         """The keys of signals that spoke for the training and are said: of a column its last one, of columns the first few."""
@@ -188,22 +208,36 @@ class _Reason:
             column, expectation = failure.get("column") or "", failure.get("expectation")
             words = self.texts.failures.get(column) or self.texts.failures.get(expectation)
             text = (words.format(column) + ": " if words else "") + f"{column} {expectation}".strip()
-            if failure.get("share") is not None:
-                text += f" ({self.texts.percent(failure['share'])})"
+            if detail := self._failed_by(failure):
+                text += f" ({detail})"
             if failure.get("examples"):
                 text += f": {', '.join(map(str, list(failure['examples'])[:3]))}"
             parts.append(text)
         return "; ".join(parts) or self.texts.no_reason
 
+    def _failed_by(self, failure: Mapping[str, Any]) -> str:
+        """By how much: a share against the largest that is allowed, or a number against the least that is needed."""
+        texts, detail = self.texts, []
+        if failure.get("share") is not None:
+            detail = [texts.percent(failure["share"])]
+            if failure.get("limit") is not None:
+                detail.append(texts.failed_limit.format(texts.percent(failure["limit"])))
+        elif failure.get("observed") is not None and failure.get("least") is not None:
+            detail = [texts.whole(failure["observed"]), texts.failed_least.format(texts.whole(failure["least"]))]
+        return "; ".join(detail)
+
     def _also(self) -> list[str]:
         """What else spoke for the decision, after the headline."""
-        used = {key_of(line) for line in self._headline_lines()}
+        used = {key_of(line) for line in self.headline_lines()}
         if self.decision["kind"] == "retrain":
             lines = [self.signals[key] for key in self._told("fired") if key not in used]
         else:
-            part = {"reject": "failed", "hold": "held"}.get(self.decision["outcome"], "")
-            names = [n for n in self.facts.get(part, ()) if isinstance(n, str) and n not in used and n in self.gates]
+            part = self._part()
+            said = () if (self.decision["outcome"], part) == ("promote", "failed") else self.facts.get(part, ())
+            names = [n for n in said if isinstance(n, str) and n not in used and n in self.gates]
             lines = [self.gates[name] for name in names]
+            if self.decision["kind"] == "approval":
+                lines += [self.gates[name] for name in ("superiority", "baseline") if self._judged(name)][:1]
             if self.decision["code"] == "PROMOTE_BETTER" and self._judged("rmse"):
                 lines = [self.gates["rmse"]]
         if not lines:

@@ -74,6 +74,13 @@ class Texts:
         """A number of any size with two digits that count."""
         return "?" if value is None else f"{float(value):.2g}".replace(".", self.decimal)
 
+    def duration(self, seconds: float | None) -> str:
+        """A length of time in the largest unit that it fills twice; None is a time without a limit."""
+        if seconds is None:
+            return str(self.words["any_time"])
+        unit, length = next(((unit, n) for unit, n in (("h", 3600), ("min", 60)) if seconds >= 2 * n), ("s", 1))
+        return self.number(seconds / length, 0 if seconds % length == 0 else 1) + f" {unit}"
+
     def _with_unit(self, digits: int, unit: str) -> Number:
         return lambda value: f"{self.number(value, digits)} {unit}"
 

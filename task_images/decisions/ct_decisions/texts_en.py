@@ -24,6 +24,9 @@ WORDS: dict[str, Any] = {
     "the_champion": "the model in production {}",
     "between": "{} to {} is required",
     "lower_bound": "provably at least {}",
+    "failed_limit": "limit {}",
+    "failed_least": "at least {} needed",
+    "any_time": "the time that was given",
     "failures": {
         "repetition": "too many listings are repeated",
         "expect_table_row_count_to_be_between": "the batch has too few rows",
@@ -32,10 +35,16 @@ WORDS: dict[str, Any] = {
         "expect_column_unique_value_count_to_be_between": "{} has too few different values",
     },
     "codes": {
-        "SKIP_END_OF_DATA": "No batch: the source of {stream} says that all data were collected.",
-        "SKIP_NO_NEW_DATA": "{batch}: not trained, because it brought no home that was not known before.",
+        "SKIP_END_OF_DATA": (
+            "No batch: the source of {stream} sent {sent} new batches (at least {needed} is needed) and says that all "
+            "data were collected; {stored} are stored."
+        ),
+        "SKIP_NO_NEW_DATA": (
+            "{batch}: not trained, because it brought {sent} homes that were not known before (at least {needed} is needed)."
+        ),
         "SKIP_NO_NEW_DATA:intake": (
-            "No new batch: the source of {stream} sent batch {number} again, with the bytes that are stored already."
+            "No new batch: the source of {stream} sent batch {number} again, with the bytes that are stored already, and "
+            "{sent} new batches (at least {needed} is needed)."
         ),
         "SKIP_INVALID_BATCH": (
             "{batch}: not trained, because the batch is invalid: {failures}. Its rows stay in RAW and nowhere else."
@@ -98,6 +107,18 @@ WORDS: dict[str, Any] = {
         ),
         "HOLD_APPROVAL": (
             "{challenger} waits for a person's approval, because {evidence}. Without the approval production stays as it is."
+        ),
+        "PROMOTE_BY_HUMAN": (
+            "{challenger} was promoted, because {author} approved it: {reason}. It had waited for a person's approval, because "
+            "{evidence}."
+        ),
+        "REJECT_BY_HUMAN": (
+            "{challenger} was not promoted, because {author} refused it: {reason}. It had waited for a person's approval, "
+            "because {evidence}."
+        ),
+        "EXPIRED_APPROVAL": (
+            "{challenger} was not promoted, because nobody answered within {waited}. It had waited for a person's approval, "
+            "because {evidence}."
         ),
     },
     "evidence": {

@@ -24,6 +24,9 @@ WORDS: dict[str, Any] = {
     "the_champion": "el modelo en producción {}",
     "between": "se exige entre el {} y el {}",
     "lower_bound": "con seguridad al menos un {}",
+    "failed_limit": "límite {}",
+    "failed_least": "hacen falta al menos {}",
+    "any_time": "el plazo dado",
     "failures": {
         "repetition": "demasiados anuncios están repetidos",
         "expect_table_row_count_to_be_between": "el lote tiene muy pocas filas",
@@ -32,10 +35,16 @@ WORDS: dict[str, Any] = {
         "expect_column_unique_value_count_to_be_between": "{} tiene muy pocos valores distintos",
     },
     "codes": {
-        "SKIP_END_OF_DATA": "Sin lote: la fuente de {stream} informa que ya se recolectaron todos los datos.",
-        "SKIP_NO_NEW_DATA": "{batch}: no se entrenó porque no trajo ninguna vivienda que no se conociera ya.",
+        "SKIP_END_OF_DATA": (
+            "Sin lote: la fuente de {stream} envió {sent} lotes nuevos (hace falta al menos {needed}) e informa que ya se "
+            "recolectaron todos los datos; hay {stored} guardados."
+        ),
+        "SKIP_NO_NEW_DATA": (
+            "{batch}: no se entrenó porque trajo {sent} viviendas que no se conocían (hace falta al menos {needed})."
+        ),
         "SKIP_NO_NEW_DATA:intake": (
-            "Sin lote nuevo: la fuente de {stream} volvió a enviar el lote {number}, con los bytes que ya están guardados."
+            "Sin lote nuevo: la fuente de {stream} volvió a enviar el lote {number}, con los bytes que ya están guardados, y "
+            "{sent} lotes nuevos (hace falta al menos {needed})."
         ),
         "SKIP_INVALID_BATCH": "{batch}: no se entrenó porque el lote es inválido: {failures}. Sus filas quedan solo en RAW.",
         "SKIP_INSUFFICIENT_EVIDENCE": (
@@ -96,6 +105,18 @@ WORDS: dict[str, Any] = {
         ),
         "HOLD_APPROVAL": (
             "{challenger} espera la aprobación de una persona porque {evidence}. Sin la aprobación, producción queda como está."
+        ),
+        "PROMOTE_BY_HUMAN": (
+            "Se promovió {challenger} porque {author} la aprobó: {reason}. Había esperado la aprobación de una persona porque "
+            "{evidence}."
+        ),
+        "REJECT_BY_HUMAN": (
+            "No se promovió {challenger} porque {author} la rechazó: {reason}. Había esperado la aprobación de una persona "
+            "porque {evidence}."
+        ),
+        "EXPIRED_APPROVAL": (
+            "No se promovió {challenger} porque nadie respondió en {waited}. Había esperado la aprobación de una persona "
+            "porque {evidence}."
         ),
     },
     "evidence": {

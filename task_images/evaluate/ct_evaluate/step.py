@@ -13,8 +13,11 @@ from ct_decisions.policy import load_policy
 from ct_decisions.promotion import approval, blast_radius, decide
 from ct_decisions.reasons import render
 from ct_decisions.registry import PRODUCTION, Registry, Version, unavailable
+from ct_decisions.report import question
+from ct_decisions.version_notes import publish_report, write_notes
 from ct_store.connection import Connection, connect
 from ct_store.ledger import find_decision, record_decision, record_event, record_step
+from ct_store.run_evidence import read_run
 from house_prices.frames import read_listings
 
 from ct_evaluate.artefact import examine
@@ -30,9 +33,9 @@ BASELINE_COLUMNS = ("price", "house_size", "zip_code", "state")
 def evaluate(payload: TaskInput) -> TaskResult:
     """Record the run's promotion decision, or find it recorded.
 
-    The summary's ``outcome`` is what was decided, its ``decision`` what is carried out unless a person is asked: a hold is
-    then a rejection. Raises BadDataError if the version or its batches are unknown, the champion does not load, or there are
-    no hold-out rows; TryLaterError if MLflow or PostgreSQL is away.
+    The summary's ``decision`` is ``promote``, ``reject`` or ``hold``; for a hold its ``question`` is what a person is asked,
+    with ``subject`` and ``body`` (Markdown, in both languages). Raises BadDataError if the version or its batches are
+    unknown, the champion does not load, or there are no hold-out rows; TryLaterError if MLflow or PostgreSQL is away.
     """
     batch_id: int = payload.require("batch_id", int)
     number: str = payload.require("model_version", str)
@@ -46,14 +49,16 @@ def evaluate(payload: TaskInput) -> TaskResult:
             decision = _find(connection, payload)
         else:
             log.info("this run has decided before; nothing is scored again")
-    if decision is None:
-        raise RuntimeError("the decision was recorded and is not there")
-    if decision["challenger_version"] != number:
-        raise BadDataError(
-            "OTHER_CHALLENGER",
-            f"this run has decided about version {decision['challenger_version']}, not about version {number}",
-        )
-    _publish(registry, challenger, decision)
+        if decision is None:
+            raise RuntimeError("the decision was recorded and is not there")
+        if decision["challenger_version"] != number:
+            raise BadDataError(
+                "OTHER_CHALLENGER",
+                f"this run has decided about version {decision['challenger_version']}, not about version {number}",
+            )
+        found = read_run(connection, dag_id=payload.dag_id, run_id=payload.run_id)
+        connection.commit()
+        _publish(registry, challenger, decision, found)
     return TaskResult(
         task=payload.task,
         run_id=payload.run_id,
@@ -61,12 +66,13 @@ def evaluate(payload: TaskInput) -> TaskResult:
         reason=render(decision, "en"),
         summary={
             "batch_id": batch_id,
-            "decision": "reject" if decision["outcome"] == "hold" else decision["outcome"],
+            "decision": decision["outcome"],
             "outcome": decision["outcome"],
             "decision_id": str(decision["decision_id"]),
             "champion_version": decision["champion_version"],
             "challenger_version": number,
             "reason_es": render(decision, "es"),
+            **({"question": question(decision)} if decision["outcome"] == "hold" else {}),
         },
     )
 
@@ -176,8 +182,11 @@ def _calibration_rows(connection: Connection, challenger: Version) -> int:
     return int(row["rows"]) if row else 0
 
 
-def _publish(registry: Registry, challenger: Version, decision: Mapping[str, Any]) -> None:
-    """The evidence as a file, and both models' metrics, in the challenger's MLflow run. Repeating it changes nothing."""
+def _publish(registry: Registry, challenger: Version, decision: Mapping[str, Any], found: Mapping[str, Any] | None) -> None:
+    """Evidence, report and both models' metrics in the challenger's MLflow run. Repeating it changes nothing.
+
+    A version that waits for a person says so itself, until they have answered.
+    """
     from mlflow.entities import Metric
     from mlflow.exceptions import MlflowException
 
@@ -191,5 +200,8 @@ def _publish(registry: Registry, challenger: Version, decision: Mapping[str, Any
     try:
         registry.client.log_text(challenger.run_id, evidence, "decision/promotion.json")
         registry.client.log_batch(challenger.run_id, metrics=metrics)
+        publish_report(registry, challenger, found)
+        if decision["outcome"] == "hold" and not (found and found["approval"]):
+            write_notes(registry, challenger, decision, stage="held")
     except MlflowException as error:
         raise unavailable(error) from error

@@ -6,7 +6,6 @@ derived from a state that an earlier try has already changed.
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -15,20 +14,24 @@ from uuid import UUID
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.reasons import render
 from ct_decisions.registry import CHALLENGER, PREVIOUS, PRODUCTION, Registry, Version, unavailable
+from ct_decisions.version_notes import publish_report, write_notes
 from ct_store.connection import Connection, connect
 from ct_store.ledger import record_event, record_step, with_evidence
+from ct_store.run_evidence import read_run
+
+from ct_promote import approval
 
 log = logging.getLogger(__name__)
 
-OUTCOMES = {"promote": ("promote",), "reject": ("reject", "hold")}
-"""What may have been decided for an action: what is held for a person whom nobody asks is not promoted."""
+OUTCOMES = {"promote": ("promote", "hold"), "reject": ("reject", "hold")}
+"""What may have been decided for an action; what is held for a person needs their answer."""
 
 
 def promote(payload: TaskInput) -> TaskResult:
-    """Carry out a decision. ``action`` must be what was decided.
+    """Carry out a decision. ``action`` must be what was decided, or what a person answered (``approval``) to a hold.
 
-    Raises BadDataError if the decision is unknown, says otherwise, is about another version, or if production has moved
-    on since; TryLaterError if MLflow or PostgreSQL is away.
+    Raises BadDataError if the decision is unknown, says otherwise, is about another version, waits for a person, or if
+    production has moved on since; TryLaterError if MLflow or PostgreSQL is away.
     """
     from mlflow.exceptions import MlflowException
 
@@ -39,6 +42,10 @@ def promote(payload: TaskInput) -> TaskResult:
         with connect("promote") as connection:
             decision = _decision(connection, payload.require("decision_id", str), action, number)
             previous: str | None = decision["champion_version"]
+            if decision["outcome"] == "hold":
+                decision = approval.settle(
+                    connection, payload, decision, action, lambda: _refuse_if_moved(registry, number, previous)
+                )
             if _carried_out(connection, payload, decision, "promoted" if action == "promote" else "rejected"):
                 log.info("this was carried out before; what has happened to the aliases since then is left alone")
             else:
@@ -47,6 +54,9 @@ def promote(payload: TaskInput) -> TaskResult:
                 record_step(
                     connection, dag_id=payload.dag_id, run_id=payload.run_id, step="promote", batch_id=decision["batch_id"]
                 )
+            connection.commit()
+            if (version := registry.by_number(number)) is not None:
+                publish_report(registry, version, read_run(connection, dag_id=payload.dag_id, run_id=payload.run_id))
     except MlflowException as error:
         raise unavailable(error) from error
     return TaskResult(
@@ -54,8 +64,11 @@ def promote(payload: TaskInput) -> TaskResult:
         run_id=payload.run_id,
         code="PROMOTED" if action == "promote" else "REJECTED",
         reason=render(decision, "en"),
-        summary={"model_version": number, "previous_version": previous, "reason_es": render(decision, "es")},
-    )
+        summary={
+            "model_version": number, "previous_version": previous, "decision_code": decision["code"],
+            "reason_es": render(decision, "es"),
+        },
+    )  # fmt: skip
 
 
 def _decision(connection: Connection, decision_id: str, action: str, number: str) -> dict[str, Any]:
@@ -91,19 +104,13 @@ def _promote(
 ) -> None:
     """Move the aliases. The champion that is replaced is the decision's, never what the alias shows on a second try."""
     replaced: str | None = decision["champion_version"]
-    now = registry.by_alias(PRODUCTION)
-    if now is not None and now.number not in (version.number, replaced):
-        raise BadDataError(
-            "PRODUCTION_MOVED",
-            f"version {now.number} is in production; version {version.number} was compared with version {replaced}. "
-            "Nothing was changed: the next batch compares again.",
-        )
+    _refuse_if_moved(registry, version.number, replaced)
     client, name = registry.client, registry.name
     if replaced is not None:
         client.set_registered_model_alias(name, PREVIOUS, replaced)
         client.set_model_version_tag(name, replaced, "stage", PREVIOUS)
     client.set_registered_model_alias(name, PRODUCTION, version.number)
-    _tag(registry, version, decision, stage=PRODUCTION)
+    write_notes(registry, version, decision, stage=PRODUCTION)
     _drop_challenger(registry, version)
     if replaced is not None:
         _event(connection, payload, registry, number=replaced, event="demoted", decision=decision)
@@ -119,11 +126,22 @@ def _promote(
     log.info("alias production: version %s, previous: version %s", version.number, replaced)
 
 
+def _refuse_if_moved(registry: Registry, number: str, replaced: str | None) -> None:
+    """Raise BadDataError if another version is in production than the one that ``number`` was compared with."""
+    now = registry.by_alias(PRODUCTION)
+    if now is not None and now.number not in (number, replaced):
+        raise BadDataError(
+            "PRODUCTION_MOVED",
+            f"version {now.number} is in production; version {number} was compared with version {replaced}. "
+            "Nothing was changed: the next batch compares again.",
+        )
+
+
 def _reject(
     connection: Connection, payload: TaskInput, registry: Registry, version: Version, decision: Mapping[str, Any]
 ) -> None:
     """Leave production alone; the version stays registered and says why it lost."""
-    _tag(registry, version, decision, stage="rejected")
+    write_notes(registry, version, decision, stage="rejected")
     _drop_challenger(registry, version)
     _event(connection, payload, registry, number=version.number, event="rejected", decision=decision)
 
@@ -132,39 +150,6 @@ def _drop_challenger(registry: Registry, version: Version) -> None:
     challenger = registry.by_alias(CHALLENGER)
     if challenger is not None and challenger.number == version.number:
         registry.client.delete_registered_model_alias(registry.name, CHALLENGER)
-
-
-def _tag(registry: Registry, version: Version, decision: Mapping[str, Any], stage: str) -> None:
-    """The decision on the version itself: tags for programs, a description for people."""
-    english, spanish = render(decision, "en"), render(decision, "es")
-    superiority: Mapping[str, Any] = next((gate for gate in decision["gates"] if gate["name"] == "superiority"), {})
-    gates = [{key: gate[key] for key in ("name", "verdict", "value", "threshold")} for gate in decision["gates"]]
-    digests = {line["dataset_digest"] for line in decision["evaluations"] if line["dataset"] == "hold-out"}
-    tags = {
-        "stage": stage,
-        "ct.decision": decision["outcome"],
-        "ct.decision_id": str(decision["decision_id"]),
-        "ct.reason_code": decision["code"],
-        "ct.reason_text": english,
-        "ct.reason_text_es": spanish,
-        "ct.compared_to": decision["champion_version"] or "none",
-        "ct.delta_mae": _number(superiority.get("value")),
-        "ct.delta_mae_ci": f"{_number(superiority.get('ci_low'))} {_number(superiority.get('ci_high'))}",
-        "ct.eval_digest": " ".join(sorted(digests)),
-        "ct.gates": json.dumps(gates),
-        "ct.policy_version": f"{decision['policy_name']} {decision['policy_version']}",
-        "ct.decided_at": decision["decided_at"].isoformat(),
-    }
-    for key, value in tags.items():
-        registry.client.set_model_version_tag(registry.name, version.number, key, value)
-    trained = version.tags.get("ct.retrain_text", "")
-    registry.client.update_model_version(
-        registry.name, version.number, description="\n\n".join(filter(None, (trained, english, spanish)))
-    )
-
-
-def _number(value: float | None) -> str:
-    return "none" if value is None else f"{value:.6g}"
 
 
 def _event(

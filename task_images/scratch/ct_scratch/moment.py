@@ -40,6 +40,7 @@ WITH batch AS (
     UNION ALL SELECT 'assess', decided_at FROM decision WHERE kind = 'retrain' AND code <> 'SKIP_INVALID_BATCH'
     UNION ALL SELECT 'train', happened_at FROM event WHERE event = 'registered'
     UNION ALL SELECT 'evaluate', decided_at FROM decision WHERE kind = 'promotion'
+    UNION ALL SELECT 'promote', decided_at FROM decision WHERE kind = 'approval'
     UNION ALL SELECT 'promote', happened_at FROM event WHERE event IN ('promoted', 'demoted', 'rejected')
 )
 SELECT min(at) FILTER (WHERE array_position(%(steps)s::text[], step) >= %(position)s) AS first,

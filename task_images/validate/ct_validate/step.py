@@ -114,14 +114,22 @@ def _delivered(connection: Connection, batch_id: int, column: str) -> list[str]:
     return [row["value"] for row in rows if row["value"] is not None]
 
 
+def _failure(line: dict[str, Any]) -> dict[str, Any]:
+    """What is kept of a critical expectation that failed: its share and the largest allowed, or a number and the least."""
+    found = {key: line.get(key) for key in ("expectation", "column", "severity", "share", "examples", "error")}
+    arguments = line.get("arguments") or {}
+    if line.get("share") is not None and arguments.get("mostly") is not None:
+        found["limit"] = round(1 - arguments["mostly"], 6)
+    elif line.get("observed") is not None and arguments.get("min_value") is not None:
+        found |= {"observed": line["observed"], "least": arguments["min_value"]}
+    return found
+
+
 def _reject(connection: Connection, payload: TaskInput, batch: dict[str, Any], kept: dict[str, Any]) -> None:
     failed = [line for line in kept["expectations"] if not line["success"] and line["severity"] == "critical"]
     facts = {
         "batch_number": batch["batch_number"],
-        "failed": [
-            {key: line.get(key) for key in ("expectation", "column", "severity", "share", "examples", "error")}
-            for line in failed
-        ],
+        "failed": [_failure(line) for line in failed],
     }
     record_decision(
         connection,

@@ -6,7 +6,12 @@ from datetime import timedelta
 from airflow.providers.cncf.kubernetes.secret import Secret
 from continuous_training.dag import continuous_training_dag
 
-QUICK = {"retries": 3, "retry_delay": timedelta(seconds=5), "dagrun_timeout": timedelta(minutes=20)}
+QUICK = {
+    "retries": 3,
+    "retry_delay": timedelta(seconds=5),
+    "dagrun_timeout": timedelta(minutes=20),
+    "approval_timeout": timedelta(minutes=5),
+}
 
 group_1 = continuous_training_dag("group_1", group_number=1, **QUICK)
 group_2 = continuous_training_dag(

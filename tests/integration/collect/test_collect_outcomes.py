@@ -10,6 +10,7 @@ import orjson
 import pytest
 from ct_collect import source as source_module
 from ct_contract import BadDataError, ContractError, NothingToDoError, TryLaterError
+from ct_decisions.reasons import render
 
 pytestmark = pytest.mark.integration
 
@@ -59,7 +60,9 @@ def test_the_end_of_data_is_a_skip_also_the_second_time(source, run, store):
         end = run(attempt)
         assert isinstance(end, NothingToDoError)
         assert end.code == "SKIP_END_OF_DATA"
-        assert "Ya se recolectó" in end.message
+        assert "Ya se recolectó" in end.summary["detail"]
+    [decision, _] = store.rows("SELECT * FROM audit.decisions ORDER BY decided_at")
+    assert (end.message, end.summary["reason_es"]) == (render(decision, "en"), render(decision, "es"))
     asked = source.requests
     again = run("r3")
     assert (again.code, again.message) == (end.code, end.message)
@@ -98,7 +101,8 @@ def test_a_batch_that_is_stored_already_is_a_skip(source, run, store):
     end = run("r2")
     assert isinstance(end, NothingToDoError)
     assert end.code == "SKIP_NO_NEW_DATA"
-    assert "r1" in end.message
+    assert end.summary["stored_by_run"] == "r1"
+    assert end.message == render(store.rows("SELECT * FROM audit.decisions")[0], "en")
     assert store.decisions() == [("r2", "SKIP_NO_NEW_DATA")]
     assert store.outcomes() == ["stored", "known"]
     assert run("r2").message == end.message

@@ -162,7 +162,7 @@ def test_answers_of_many_people_do_not_change_by_much_without_a_person(world, mo
     plain = [PLAIN] * 150
     world.add_inferences([*plain, *[{**PLAIN, "zip_code": " 90001 ", "state": "Nevada", "bed": "3"}] * 100])
     result = world.evaluate(1, version)
-    assert (result.code, result.summary["outcome"], result.summary["decision"]) == ("HOLD_APPROVAL_BLAST", "hold", "reject")
+    assert (result.code, result.summary["outcome"], result.summary["decision"]) == ("HOLD_APPROVAL_BLAST", "hold", "hold")
     blast = gate(world, "blast_radius")
     assert (blast["value"], blast["verdict"], blast["note"]) == (0.4, "hold", {"requests": 250, "move": 0.2})
     assert gate(world, "requests")["note"] == {"requests": 204, "golden": 4, "replayed": 200}
@@ -170,11 +170,28 @@ def test_answers_of_many_people_do_not_change_by_much_without_a_person(world, mo
     decision = find_decision(world.connection, dag_id="d", run_id="r", kind="promotion")
     assert (decision["outcome"], decision["facts"]["would_be"]) == ("hold", "PROMOTE_BETTER")
     assert result.reason == render(decision, "en")
-    with pytest.raises(BadDataError, match="not to promote"):
-        carry_out(result, "promote")
-    assert carry_out(result, "reject").reason == result.reason
+    for action in ("promote", "reject"):
+        with pytest.raises(BadDataError, match="nobody's answer was given"):
+            carry_out(result, action)
     assert world.aliases() == {"production": champion}
-    assert (version, "rejected") in world.events()
+    assert world.events() == [(version, "promotion_decided")]
+
+
+def test_the_question_shows_reasons_and_every_judged_gate_in_both_languages(world, monkeypatch, tmp_path):
+    with_policy(monkeypatch, tmp_path, approval=True)
+    world.add_batch(1, 1000)
+    version = world.add_version("1")
+    result = world.evaluate(1, version)
+    asked = result.summary["question"]
+    assert asked["subject"] == f"Promote version {version}? · ¿Promover la versión {version}?"
+    assert result.reason in asked["body"]
+    assert result.summary["reason_es"] in asked["body"]
+    gates = find_decision(world.connection, dag_id="d", run_id="r", kind="promotion")["gates"]
+    for line in gates:
+        assert asked["body"].count(f"(`{line['name']}`)") == (0 if line["verdict"] == "n/a" else 2)
+    assert len(result.to_json()) < 20_000, "far from the 32 KiB that a result may have"
+    tags = world.client.get_model_version(world.name, version).tags
+    assert (tags["stage"], tags["ct.decision"], tags["ct.reason_text"]) == ("held", "hold", result.reason)
 
 
 def test_a_policy_that_asks_a_person_every_time_holds_what_is_better(world, monkeypatch, tmp_path):

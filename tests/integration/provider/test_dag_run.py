@@ -114,15 +114,15 @@ def states(done, skipped=(), failed=(), upstream_failed=()):
 
 
 TRAINED = ["collect", "validate", "clean", "assess", "choose_retrain", "train", "evaluate", "choose_promotion", "finish"]
-LATER = ["train", "evaluate", "choose_promotion", "promote", "reject"]
+LATER = ["train", "evaluate", "choose_promotion", "approve", "promote", "reject"]
 
 
 @pytest.mark.parametrize(
     ("story", "state", "tasks"),
     [
-        ("promote", "success", states([*TRAINED, "promote"], ["reject", "skip_training"])),
-        ("away once", "success", states([*TRAINED, "promote"], ["reject", "skip_training"])),
-        ("reject", "success", states([*TRAINED, "reject"], ["promote", "skip_training"])),
+        ("promote", "success", states([*TRAINED, "promote"], ["approve", "reject", "skip_training"])),
+        ("away once", "success", states([*TRAINED, "promote"], ["approve", "reject", "skip_training"])),
+        ("reject", "success", states([*TRAINED, "reject"], ["approve", "promote", "skip_training"])),
         (
             "skip",
             "success",

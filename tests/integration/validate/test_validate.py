@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from ct_contract import BadDataError, TaskInput, TryLaterError
+from ct_decisions.reasons import grounds, render
 from ct_store.connection import connect
 from ct_store.ledger import find_decision
 from ct_validate.step import validate
@@ -74,7 +75,10 @@ def test_an_all_null_target_is_rejected_with_expectation_share_and_decision(stor
     failed = {(f["column"], f["expectation"]): f["share"] for f in decision["facts"]["failed"]}
     assert failed["price", "expect_column_values_to_not_be_null"] == 1.0
     assert decision["code"] == "SKIP_INVALID_BATCH"
-    assert "price expect_column_values_to_not_be_null (100%)" in error.message
+    assert "price expect_column_values_to_not_be_null (100%; limit 20%)" in error.message
+    assert error.message == render(decision, "en")
+    assert error.summary["reason_es"] == render(decision, "es")
+    assert all(line["threshold"] is not None for line in grounds(decision))
     found = kept(store, batch_id)
     assert not found["accepted"]
     assert "rejected" in found["report_html"]

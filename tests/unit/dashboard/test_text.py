@@ -31,10 +31,11 @@ def test_every_text_is_used_and_every_use_has_a_text():
     source = "\n".join(path.read_text() for path in Path(ct_dashboard.__file__).parent.rglob("*.py"))
     used = set(re.findall(r'text(?:\(\))?\(\s*["\']([a-z]+\.[a-z_]+)["\']', source))
     assert used <= set(catalogue("en"))
-    composed = ("evidence.", "verdict.", "warning.", "age.", "estimate.status_", "history.yes_", "history.not_", "history.held",
+    composed = ("verdict.", "warning.", "age.", "estimate.status_", "history.yes_", "history.not_", "history.held",
                 "history.champion", "history.batches", "history.trained", "history.promoted", "history.mlflow_",
-                "history.intake", "history.training", "history.promotion", "history.signals", "history.gates",
-                "history.no_signals", "history.no_gates", "history.detail_title", "estimate.brokered_by")  # fmt: skip
+                "history.intake", "history.approval", "history.training", "history.promotion", "history.signals",
+                "history.gates", "history.no_signals", "history.no_gates", "history.detail_title",
+                "estimate.brokered_by")  # fmt: skip
     assert not [key for key in catalogue("en") if key not in used and not key.startswith(composed)]
 
 

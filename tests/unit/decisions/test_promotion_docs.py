@@ -17,6 +17,6 @@ def test_every_threshold_is_documented(name):
     assert f"`{name}`" in TEXT
 
 
-@pytest.mark.parametrize("code", [code for code in codes() if code.startswith(("PROMOTE", "REJECT", "HOLD"))])
+@pytest.mark.parametrize("code", [code for code in codes() if code.startswith(("PROMOTE", "REJECT", "HOLD", "EXPIRED"))])
 def test_every_code_is_documented(code):
     assert f"`{code}`" in TEXT

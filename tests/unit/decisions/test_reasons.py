@@ -4,12 +4,17 @@ import re
 
 import pytest
 from ct_decisions.evidence import key_of
-from ct_decisions.reasons import codes, render
+from ct_decisions.names import EVIDENCE
+from ct_decisions.reasons import codes, grounds, render
 from ct_decisions.rules import RULES
+from ct_decisions.texts import ENGLISH as ENGLISH_TEXTS
+from ct_decisions.texts import SPANISH as SPANISH_TEXTS
 from ct_decisions.texts_en import WORDS as ENGLISH
 from ct_decisions.texts_es import WORDS as SPANISH
 
 pytestmark = pytest.mark.unit
+
+TEXTS = {"en": ENGLISH_TEXTS, "es": SPANISH_TEXTS}
 
 
 def signal(name, value, threshold, verdict="fire", low=None, high=None, feature=None, **note):  # noqa: PLR0917
@@ -73,29 +78,39 @@ HEADLINES = {
     "REJECT_LINEAGE_INCOMPLETE": "lineage", "REJECT_SIGNATURE": "signature", "REJECT_INFRA_LOAD": "loading",
     "REJECT_INFRA_ERROR": "requests", "REJECT_INFRA_LATENCY": "latency", "REJECT_INFRA_MEMORY": "memory",
     "REJECT_INFRA_PARITY": "parity", "REJECT_EQUITY": "prd", "REJECT_SLICE": "slices", "HOLD_TOO_GOOD": "too_good",
-    "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval",
+    "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval", "PROMOTE_BY_HUMAN": "blast_radius",
+    "REJECT_BY_HUMAN": "blast_radius", "EXPIRED_APPROVAL": "blast_radius",
 }  # fmt: skip
+ANSWERS = {"PROMOTE_BY_HUMAN": "promote", "REJECT_BY_HUMAN": "reject", "EXPIRED_APPROVAL": "reject"}
 
 
 def decision(code):
-    promotion = code.startswith(("PROMOTE", "REJECT", "HOLD"))
+    promotion = code.startswith(("PROMOTE", "REJECT", "HOLD", "EXPIRED"))
     facts = {
         "batch_number": 4, "new_rows": 41, "required_rows": 100, "champion_rows": 398_701, "stream": "group 9, Tuesday",
-        "author": "Ana", "reason": "new price list", "watches": 3,
+        "author": "Ana", "reason": "new price list", "watches": 3, "batches_stored": 6, "waited": 86_400,
         "fired": [key_of(s) for s in SIGNALS] if code.startswith("TRAIN") else [],
         "closest": {"signal": "error_ratio", "reached": 0.8}, "retrain_code": "TRAIN_BIASED",
     }  # fmt: skip
     if code == "SKIP_INVALID_BATCH":
         facts["failed"] = [
-            {"expectation": "expect_column_values_to_not_be_null", "column": "price", "share": 1.0, "examples": ["cheap"]}
+            {
+                "expectation": "expect_column_values_to_not_be_null",
+                "column": "price",
+                "share": 1.0,
+                "limit": 0.2,
+                "examples": ["cheap"],
+            }
         ]
     elif code == "TRAIN_PERSISTENT_WATCH":
         facts |= {"fired": ["error_ratio"], "persistent": ["error_ratio"], "watched": {"error_ratio": 3}}
     elif promotion:
-        facts["held" if code.startswith("HOLD") else "failed"] = [HEADLINES[code]] if code in HEADLINES else []
+        held = code.startswith("HOLD") or code in ANSWERS
+        facts["held" if held else "failed"] = [HEADLINES[code]] if code in HEADLINES else []
+    kind = "approval" if code in ANSWERS else "promotion" if promotion else "retrain"
     return {
-        "kind": "promotion" if promotion else "retrain", "code": code, "facts": facts, "champion_version": "3",
-        "challenger_version": "4", "outcome": code.split("_")[0].lower(),
+        "kind": "intake" if code == "SKIP_END_OF_DATA" else kind, "code": code, "facts": facts, "champion_version": "3",
+        "challenger_version": "4", "outcome": ANSWERS.get(code) or code.split("_")[0].lower(),
         "signals": [{**s, "verdict": "ok"} if code.startswith("SKIP") else s for s in SIGNALS], "gates": GATES,
     }  # fmt: skip
 
@@ -109,14 +124,48 @@ def test_every_code_has_a_finished_sentence(code, language):
     assert not re.search(r"[{}?]|None|\bnan\b", text), text
 
 
-@pytest.mark.parametrize("code", [c for c in codes() if c.startswith(("REJECT", "HOLD"))])
-def test_a_rejection_gives_value_and_limit_in_both_languages(code):
+NEGATIVE = [code for code in codes() if code.startswith(("SKIP", "REJECT", "HOLD", "EXPIRED"))]
+AGAIN = {"kind": "intake", "outcome": "skip", "code": "SKIP_NO_NEW_DATA", "facts": {"batch_number": 2, "stream": "group 9"}}
+YES_OR_NO = ("loading", "approval")
+"""Evidence whose value is in its words: it does not load, the policy asks."""
+
+
+@pytest.mark.parametrize("language", ["en", "es"])
+@pytest.mark.parametrize("found", [*map(decision, NEGATIVE), AGAIN], ids=[*NEGATIVE, "SKIP_NO_NEW_DATA of collect"])
+def test_what_is_skipped_held_or_rejected_has_a_value_and_a_limit_and_says_both(found, language):
+    text, texts = render(found, language), TEXTS[language]
+    rests_on = grounds(found)
+    assert rests_on
+    for line in rests_on:
+        assert line["value"] is not None
+        assert line["threshold"] is not None
+        name, value, limit = line["name"], line["value"], line["threshold"]
+        number = texts.whole if name.startswith("new_") and name != "new_batch" else texts.numbers.get(name, texts.percent)
+        if name not in YES_OR_NO:
+            assert number(value) in text
+        assert (texts.limit(name, limit, value) if name in texts.limits else number(limit)) in text
+
+
+@pytest.mark.parametrize("code", [c for c in codes() if HEADLINES.get(c)])
+def test_a_gate_with_an_interval_is_told_with_it(code):
     gate = next(g for g in GATES if g["name"] == HEADLINES[code])
     for language in ("en", "es"):
-        text = render(decision(code), language)
-        assert re.search(r"\d", text)
         if gate["ci_low"] is not None and gate["ci_high"] is not None:
-            assert ("95% CI" if language == "en" else "IC95") in text
+            assert ("95% CI" if language == "en" else "IC95") in render(decision(code), language)
+
+
+def test_a_batch_with_too_few_rows_or_values_says_how_few():
+    found = decision("SKIP_INVALID_BATCH")
+    name = "expect_table_row_count_to_be_between"
+    found["facts"]["failed"] = [{"expectation": name, "column": None, "share": None, "observed": 7, "least": 10}]
+    assert "the batch has too few rows: expect_table_row_count_to_be_between (7; at least 10 needed)." in render(found, "en")
+    assert "(7; hacen falta al menos 10)." in render(found, "es")
+    assert grounds(found) == [{"name": name, "feature": None, "value": 7, "threshold": 10}]
+
+
+def test_a_training_rests_on_what_fired():
+    assert [line["name"] for line in grounds(only("TRAIN_VOLUME", "volume"))] == ["volume"]
+    assert grounds(decision("TRAIN_BOOTSTRAP")) == []
 
 
 def test_both_languages_have_the_same_words():
@@ -127,6 +176,12 @@ def test_both_languages_have_the_same_words():
     for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices"):
         for key, text in ENGLISH[part].items():
             assert sorted(placeholder.findall(text)) == sorted(placeholder.findall(SPANISH[part][key])), key
+
+
+def test_every_piece_of_evidence_has_a_name_for_tables():
+    assert {key.split(":")[0].rstrip("+") for key in ENGLISH["evidence"]} <= EVIDENCE.keys()
+    for english, spanish in EVIDENCE.values():
+        assert english != spanish or english.isupper()
 
 
 def test_every_rule_has_its_sentence_and_counterfactual():
@@ -178,7 +233,7 @@ GOLDEN = {
     ),
     ("SKIP_INVALID_BATCH", "en"): (
         "Batch 4: not trained, because the batch is invalid: price is missing in too many rows: "
-        "price expect_column_values_to_not_be_null (100%): cheap. "
+        "price expect_column_values_to_not_be_null (100%; limit 20%): cheap. "
         "Its rows stay in RAW and nowhere else."
     ),
 }
@@ -272,7 +327,9 @@ def test_a_small_batch_says_whether_it_would_have_been_trained():
 
 def test_an_invalid_batch_says_what_is_wrong_in_plain_words_and_by_its_expectation():
     found = decision("SKIP_INVALID_BATCH")
-    assert "falta price en demasiadas filas: price expect_column_values_to_not_be_null (100 %)" in render(found, "es")
+    assert "falta price en demasiadas filas: price expect_column_values_to_not_be_null (100 %; límite 20 %)" in render(
+        found, "es"
+    )
     found["facts"]["failed"] = [{"column": "repetition", "expectation": "expect_column_values_to_be_between", "share": 0.967}]
     assert "too many listings are repeated: repetition expect_column_values_to_be_between (96.7%)" in render(found, "en")
     found["facts"]["failed"] = [{"column": "colour", "expectation": "expect_column_to_exist"}]
@@ -280,9 +337,8 @@ def test_an_invalid_batch_says_what_is_wrong_in_plain_words_and_by_its_expectati
 
 
 def test_a_batch_that_came_again_is_no_batch_without_new_homes():
-    found = {"kind": "intake", "outcome": "skip", "code": "SKIP_NO_NEW_DATA", "facts": {"batch_number": 2, "stream": "group 9"}}
-    assert render(found, "en").startswith("No new batch: the source of group 9 sent batch 2 again")
-    assert render(found, "es").startswith("Sin lote nuevo: la fuente de group 9 volvió a enviar el lote 2")
+    assert render(AGAIN, "en").startswith("No new batch: the source of group 9 sent batch 2 again")
+    assert render(AGAIN, "es").startswith("Sin lote nuevo: la fuente de group 9 volvió a enviar el lote 2")
 
 
 def test_a_rejection_names_every_gate_that_failed():

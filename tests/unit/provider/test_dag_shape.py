@@ -20,8 +20,9 @@ EDGES = {
     "assess": {"choose_retrain", "train"},
     "choose_retrain": {"train", "skip_training"},
     "train": {"evaluate"},
-    "evaluate": {"choose_promotion", "promote", "reject"},
-    "choose_promotion": {"promote", "reject"},
+    "evaluate": {"choose_promotion", "approve", "promote", "reject"},
+    "choose_promotion": {"approve", "promote", "reject"},
+    "approve": {"promote", "reject"},
     "promote": {"finish"},
     "reject": {"finish"},
     "skip_training": {"finish"},
@@ -47,7 +48,23 @@ def test_the_edges():
 def test_one_batch_at_a_time_and_no_catching_up():
     dag = continuous_training_dag()
     assert (dag.max_active_runs, dag.catchup, dag.is_paused_upon_creation) == (1, False, False)
-    assert dag.dagrun_timeout == timedelta(hours=4)
+    assert dag.dagrun_timeout == timedelta(hours=28)
+
+
+def test_a_run_outlasts_the_wait_for_a_person_and_a_task_that_hangs_ends_before():
+    dag = continuous_training_dag(approval_timeout=timedelta(minutes=5), dagrun_timeout=timedelta(minutes=6))
+    assert dag.get_task("approve").response_timeout == timedelta(minutes=5)
+    assert continuous_training_dag().get_task("collect").execution_timeout == timedelta(hours=4)
+    assert continuous_training_dag().get_task("train").execution_timeout == timedelta(hours=2)
+    with pytest.raises(ValueError, match=r"approval_timeout is 0:06:00, expected less than dagrun_timeout"):
+        continuous_training_dag(approval_timeout=timedelta(minutes=6), dagrun_timeout=timedelta(minutes=6))
+
+
+def test_nobody_is_asked_what_the_run_was_asked():
+    """The form has the comment alone, not the parameters of a manual run."""
+    approve = continuous_training_dag().get_task("approve")
+    assert list(approve.params) == ["comment"]
+    assert (approve.options, approve.defaults) == (["Approve", "Reject"], ["Reject"])
 
 
 def test_every_task_is_retried_with_growing_pauses():

@@ -79,6 +79,13 @@ def test_each_way_to_run_a_task_by_hand_is_documented(name):
     assert f"`--{name}`" in PAGE
 
 
+def test_the_report_and_the_question_are_documented():
+    assert parse(["report", "RUN", "--language", "es"]).verb == "report"
+    for word in ("ApproveOperator", "approval_timeout", "task_timeout", "dagrun_timeout", "report.en.md"):
+        assert f"`{word}`" in PAGE
+    assert "continuous-training report RUN" in PAGE
+
+
 def test_each_trouble_of_a_pod_is_documented():
     section = PAGE.split("## What happens when")[1].split("## Options")[0]
     for exception, _ in TROUBLES.values():
