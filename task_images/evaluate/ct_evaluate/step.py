@@ -11,6 +11,7 @@ from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.policy import load_policy
 from ct_decisions.promotion import approval, blast_radius, decide
 from ct_decisions.reasons import render
+from ct_decisions.reconcile import reconcile
 from ct_decisions.registry import PRODUCTION, Registry, Version, unavailable
 from ct_store.connection import Connection, connect
 from ct_store.ledger import find_decision, record_decision, record_event
@@ -38,6 +39,7 @@ def evaluate(payload: TaskInput) -> TaskResult:
     registry = Registry()
     challenger = registry.require(number)
     with connect("evaluate") as connection:
+        moved = reconcile(connection, registry, payload)
         decision = _find(connection, payload)
         if decision is None:
             _decide(connection, payload, batch_id, registry, challenger)
@@ -65,6 +67,7 @@ def evaluate(payload: TaskInput) -> TaskResult:
             "decision_id": str(decision["decision_id"]),
             "champion_version": decision["champion_version"],
             "challenger_version": number,
+            "aliases_moved": moved,
             "reason_es": render(decision, "es"),
         },
     )

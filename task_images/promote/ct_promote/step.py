@@ -14,6 +14,7 @@ from uuid import UUID
 
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.reasons import render
+from ct_decisions.reconcile import hold_aliases, reconcile
 from ct_decisions.registry import CHALLENGER, PREVIOUS, PRODUCTION, Registry, Version, unavailable
 from ct_store.connection import Connection, connect
 from ct_store.ledger import record_event, with_evidence
@@ -37,6 +38,8 @@ def promote(payload: TaskInput) -> TaskResult:
     registry = Registry()
     try:
         with connect("promote") as connection:
+            moved = reconcile(connection, registry, payload)
+            hold_aliases(connection, registry.name)
             decision = _decision(connection, payload.require("decision_id", str), action, number)
             previous: str | None = decision["champion_version"]
             if _carried_out(connection, payload, decision, "promoted" if action == "promote" else "rejected"):
@@ -51,8 +54,10 @@ def promote(payload: TaskInput) -> TaskResult:
         run_id=payload.run_id,
         code="PROMOTED" if action == "promote" else "REJECTED",
         reason=render(decision, "en"),
-        summary={"model_version": number, "previous_version": previous, "reason_es": render(decision, "es")},
-    )
+        summary={
+            "model_version": number, "previous_version": previous, "aliases_moved": moved, "reason_es": render(decision, "es"),
+        },
+    )  # fmt: skip
 
 
 def _decision(connection: Connection, decision_id: str, action: str, number: str) -> dict[str, Any]:
