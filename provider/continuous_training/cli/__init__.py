@@ -12,13 +12,14 @@ from ct_contract import ContractError
 
 from continuous_training.cli.errors import CommandError
 from continuous_training.cli.parser import parse
+from continuous_training.cli.rollback import rollback
 from continuous_training.cli.run import run
 from continuous_training.cli.show import show
 from continuous_training.runners.base import RunnerError
 
 log = logging.getLogger("continuous_training")
 
-COMMANDS: Mapping[str, Callable[[Any], int]] = {"show": show, "run": run}
+COMMANDS: Mapping[str, Callable[[Any], int]] = {"show": show, "run": run, "rollback": rollback}
 
 
 def main(argv: Sequence[str] | None = None) -> int:

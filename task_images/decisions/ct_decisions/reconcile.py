@@ -17,7 +17,7 @@ from ct_store.ledger import record_event
 
 from ct_decisions.reasons import render
 from ct_decisions.registry import CHALLENGER, PREVIOUS, PRODUCTION, Registry
-from ct_decisions.standing import MOVED_BY_HAND, Standing, standing
+from ct_decisions.standing import MOVED_BY_HAND, OTHER_MOVED_BY_HAND, Standing, standing
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ SELECT outcome, champion_version, challenger_version FROM audit.decisions AS d
  WHERE (kind, outcome) IN (('promotion', 'promote'), ('promotion', 'hold'), ('promotion', 'reject'), ('rollback', 'rollback'))
    AND decided_at > clock_timestamp() - interval '1 day'
    AND NOT EXISTS (SELECT FROM audit.model_events AS e
-                    WHERE e.decision_id = d.decision_id AND e.event IN ('promoted', 'rejected', 'restored'))
+                    WHERE e.decision_id = d.decision_id AND e.event IN ('promoted', 'rejected', 'rolled_back'))
 """
 
 
@@ -96,18 +96,19 @@ def reconcile(connection: Connection, registry: Registry, payload: TaskInput) ->
     then = standing(ledger)
     found = moves(then, registry.aliases(), connection.execute(_PENDING).fetchall())
     found = [move for move in found if not _being_registered(registry, then, move)]
-    by_version: dict[str, list[Move]] = {}
+    lines: dict[tuple[str, str], list[Move]] = {}
     for move in found:
         log.warning("%s: %s", CODE, sentence(move, "en"))
-        by_version.setdefault(move.to or str(move.was), []).append(move)
-    for version, its_moves in by_version.items():
+        event = MOVED_BY_HAND if move.alias == PRODUCTION else OTHER_MOVED_BY_HAND
+        lines.setdefault((move.to or str(move.was), event), []).append(move)
+    for (version, event), its_moves in lines.items():
         record_event(
             connection,
             dag_id=payload.dag_id,
             run_id=payload.run_id,
             model_name=registry.name,
             model_version=version,
-            event=MOVED_BY_HAND,
+            event=event,
             # MLflow keeps neither who moved an alias nor when: it was after the last line, and before this one.
             details={
                 "code": CODE,
@@ -116,12 +117,13 @@ def reconcile(connection: Connection, registry: Registry, payload: TaskInput) ->
                 "noticed_by": payload.task,
             },
         )
-    lines = connection.execute(
-        "SELECT details FROM audit.model_events WHERE (dag_id, run_id, model_name, event) = (%s, %s, %s, %s) ORDER BY event_id",
-        (payload.dag_id, payload.run_id, registry.name, MOVED_BY_HAND),
+    flagged = connection.execute(
+        "SELECT details FROM audit.model_events WHERE (dag_id, run_id, model_name) = (%s, %s, %s) AND event = ANY(%s) "
+        "ORDER BY event_id",
+        (payload.dag_id, payload.run_id, registry.name, [MOVED_BY_HAND, OTHER_MOVED_BY_HAND]),
     ).fetchall()
     connection.commit()
-    return [move for line in lines for move in line["details"]["moves"]]
+    return [move for line in flagged for move in line["details"]["moves"]]
 
 
 def sentence(move: Move, language: str) -> str:

@@ -8,22 +8,25 @@ from typing import Any
 
 from ct_decisions.registry import CHALLENGER, PREVIOUS, PRODUCTION
 
-ROLLED_BACK = "rolled_back"
-"""The event, and the stage, of a version that was taken out of production."""
+WITHDRAWN = "withdrawn"
+"""The event, and the stage, of a version that a rollback takes out of production."""
 
-RESTORED = "restored"
-"""The event of the version that a rollback brings back into production."""
+ROLLED_BACK = "rolled_back"
+"""The event of the version that production is rolled back to."""
 
 MOVED_BY_HAND = "alias_moved_by_hand"
-"""The event of aliases that were found where the ledger has not put them; its details have ``moves``."""
+"""The event of the version that was found in production and that the ledger had not put there; its details have ``moves``."""
+
+OTHER_MOVED_BY_HAND = "other_alias_moved_by_hand"
+"""The same for the other aliases."""
 
 
 @dataclass
 class Standing:
     """``aliases`` by name, the ``stages`` of the versions that have one, and the versions that were ``registered``.
 
-    ``withdrawn`` are the versions that were rolled back from and have not been in production since, ``in_rollbacks`` those
-    that a rollback took out of production or brought back.
+    ``withdrawn`` are the versions that a rollback took out of production and that have not been there since, ``in_rollbacks``
+    those that a rollback took out or brought back.
     """
 
     aliases: dict[str, str] = field(default_factory=dict)
@@ -38,7 +41,7 @@ def standing(events: Iterable[Mapping[str, Any]]) -> Standing:
     now = Standing()
     for event in events:
         number = event["model_version"]
-        if event["event"] in {ROLLED_BACK, RESTORED}:
+        if event["event"] in {WITHDRAWN, ROLLED_BACK}:
             now.in_rollbacks.add(number)
         match event["event"]:
             case "registered":
@@ -47,18 +50,18 @@ def standing(events: Iterable[Mapping[str, Any]]) -> Standing:
             case "demoted":
                 now.aliases[PREVIOUS] = number
                 now.stages[number] = PREVIOUS
-            case "rolled_back":
+            case "withdrawn":
                 now.aliases[PREVIOUS] = number
-                now.stages[number] = ROLLED_BACK
+                now.stages[number] = WITHDRAWN
                 now.withdrawn.add(number)
-            case "promoted" | "restored":
+            case "promoted" | "rolled_back":
                 _enter(now, number)
                 now.stages[number] = PRODUCTION
                 _leave(now, number)
             case "rejected":
                 now.stages[number] = "rejected"
                 _leave(now, number)
-            case "alias_moved_by_hand":
+            case "alias_moved_by_hand" | "other_alias_moved_by_hand":
                 for move in event["details"]["moves"]:
                     _move(now, move["alias"], move["to"])
     return now

@@ -17,7 +17,7 @@ from ct_decisions.policy import Policy, load_policy
 from ct_decisions.reasons import render
 from ct_decisions.reconcile import read_ledger, reconcile
 from ct_decisions.registry import PREVIOUS, PRODUCTION, Registry, Version
-from ct_decisions.standing import MOVED_BY_HAND, RESTORED, standing
+from ct_decisions.standing import MOVED_BY_HAND, ROLLED_BACK, standing
 from ct_store.connection import Connection, connect
 from ct_store.ledger import find_decision, record_decision
 
@@ -28,7 +28,7 @@ log = logging.getLogger(__name__)
 
 KIND = "rollback"
 
-_CAME_BY = {RESTORED: "a rollback", MOVED_BY_HAND: "hand"}
+_CAME_BY = {ROLLED_BACK: "a rollback", MOVED_BY_HAND: "hand"}
 
 
 def watch(payload: TaskInput) -> TaskResult:
@@ -60,7 +60,7 @@ def watch(payload: TaskInput) -> TaskResult:
             "decision": decision["outcome"],
             "decision_id": str(decision["decision_id"]),
             "champion_version": decision["champion_version"],
-            "model_version": decision["challenger_version"],
+            "target_version": decision["challenger_version"],
             "aliases_moved": moved,
             "reason_es": render(decision, "es"),
         },
@@ -135,7 +135,7 @@ def _promoted_at(
 def _came_to_production(line: dict[str, Any], number: str) -> bool:
     if line["event"] == MOVED_BY_HAND:
         return any(move["alias"] == PRODUCTION and move["to"] == number for move in line["details"]["moves"])
-    return line["event"] in ("promoted", RESTORED) and line["model_version"] == number
+    return line["event"] in ("promoted", ROLLED_BACK) and line["model_version"] == number
 
 
 def _judge(

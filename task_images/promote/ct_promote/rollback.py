@@ -15,7 +15,7 @@ from ct_contract import BadDataError, ContractError, NothingToDoError, TaskInput
 from ct_decisions.reasons import render
 from ct_decisions.reconcile import hold_aliases, read_ledger, reconcile
 from ct_decisions.registry import PREVIOUS, PRODUCTION, Registry, unavailable
-from ct_decisions.standing import RESTORED, ROLLED_BACK, standing
+from ct_decisions.standing import ROLLED_BACK, WITHDRAWN, standing
 from ct_store.connection import Connection, connect
 from ct_store.ledger import find_decision, record_decision, record_event, with_evidence
 
@@ -128,7 +128,7 @@ def _unfinished(connection: Connection, registry: Registry) -> dict[str, Any] | 
          WHERE kind = %(kind)s AND outcome = 'rollback'
            AND decided_at = (SELECT max(decided_at) FROM audit.decisions WHERE kind = %(kind)s AND outcome = 'rollback')
            AND NOT EXISTS (SELECT FROM audit.model_events AS e
-                            WHERE e.model_name = %(model)s AND e.event IN ('promoted', 'restored', 'alias_moved_by_hand')
+                            WHERE e.model_name = %(model)s AND e.event IN ('promoted', 'rolled_back', 'alias_moved_by_hand')
                               AND e.happened_at > d.decided_at)
         """,
         {"kind": KIND, "model": registry.name},
@@ -168,7 +168,7 @@ def _target(connection: Connection, registry: Registry, champion: str, wanted: s
 def _carry_out(connection: Connection, payload: TaskInput, registry: Registry, decision: Mapping[str, Any]) -> None:
     """Move the aliases, tell the versions, and close the decision in the ledger. Repeating it changes nothing."""
     champion, target = decision["champion_version"], decision["challenger_version"]
-    key = (decision["decision_id"], RESTORED)
+    key = (decision["decision_id"], ROLLED_BACK)
     if connection.execute("SELECT FROM audit.model_events WHERE (decision_id, event) = (%s, %s)", key).fetchone():
         log.info("this was carried out before; what has happened to the aliases since then is left alone")
         return
@@ -184,10 +184,10 @@ def _carry_out(connection: Connection, payload: TaskInput, registry: Registry, d
     registry.client.set_registered_model_alias(registry.name, PRODUCTION, target)
     registry.client.set_registered_model_alias(registry.name, PREVIOUS, champion)
     _tell(registry, target, decision, stage=PRODUCTION)
-    _tell(registry, champion, decision, stage=ROLLED_BACK)
+    _tell(registry, champion, decision, stage=WITHDRAWN)
     for number, event, details in (
-        (champion, ROLLED_BACK, {"code": decision["code"], "restored": target}),
-        (target, RESTORED, {"code": decision["code"], "previous": champion}),
+        (champion, WITHDRAWN, {"code": decision["code"], "rolled_back_to": target}),
+        (target, ROLLED_BACK, {"code": decision["code"], "previous": champion}),
     ):
         record_event(
             connection,

@@ -42,9 +42,9 @@ WITH batch AS (
     UNION ALL SELECT 'evaluate', decided_at FROM decision WHERE kind = 'promotion'
     UNION ALL SELECT CASE WHEN code = 'ROLLBACK_MANUAL' THEN 'promote' ELSE 'evaluate' END, decided_at
                 FROM decision WHERE kind = 'rollback'
-    UNION ALL SELECT details->>'noticed_by', happened_at FROM event WHERE event = 'alias_moved_by_hand'
+    UNION ALL SELECT details->>'noticed_by', happened_at FROM event WHERE event LIKE '%%alias_moved_by_hand'
     UNION ALL SELECT 'promote', happened_at FROM event
-               WHERE event IN ('promoted', 'demoted', 'rejected', 'rolled_back', 'restored')
+               WHERE event IN ('promoted', 'demoted', 'rejected', 'withdrawn', 'rolled_back')
 )
 SELECT min(at) FILTER (WHERE array_position(%(steps)s::text[], step) >= %(position)s) AS first,
        max(at) FILTER (WHERE array_position(%(steps)s::text[], step) < %(position)s) AS last,

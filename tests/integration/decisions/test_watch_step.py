@@ -101,7 +101,7 @@ def test_errors_bring_the_previous_version_back(two, status, http_status, named)
     served(two, two.second, 100)
     served(two, two.second if named else None, 20, failed=20, status=status, http_status=http_status)
     result = watch(two)
-    assert (result.code, result.summary["decision"], result.summary["model_version"]) == (
+    assert (result.code, result.summary["decision"], result.summary["target_version"]) == (
         "ROLLBACK_ERRORS", "rollback", two.first,
     )  # fmt: skip
     assert "because 16.7% of its last 120 requests got no answer, 0% of those of the version before" in result.reason
@@ -220,12 +220,12 @@ def test_a_first_model_has_nothing_to_go_back_to_and_that_is_said(world):
     promote(world, only)
     served(world, only, 120, failed=60)
     result = watch(world)
-    assert (result.code, result.summary["decision"], result.summary["model_version"]) == ("WATCH_NO_TARGET", "keep", None)
+    assert (result.code, result.summary["decision"], result.summary["target_version"]) == ("WATCH_NO_TARGET", "keep", None)
     assert "there is no version to go back to" in result.reason
 
 
 def test_a_version_that_was_rolled_back_from_is_no_target(two):
-    two.note(two.first, "rolled_back")
+    two.note(two.first, "withdrawn")
     served(two, two.second, 120, failed=60)
     result = watch(two)
     assert result.code == "WATCH_NO_TARGET"

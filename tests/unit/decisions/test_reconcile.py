@@ -14,18 +14,18 @@ def replay(*lines):
 
 
 TWO = [("1", "registered"), ("1", "promoted"), ("2", "registered"), ("1", "demoted"), ("2", "promoted")]
-BACK = [("2", "rolled_back"), ("1", "restored")]
+BACK = [("2", "withdrawn"), ("1", "rolled_back")]
 
 
 def test_a_rollback_exchanges_the_two_and_withdraws_the_one():
     then = replay(*TWO, *BACK)
     assert then.aliases == {"production": "1", "previous": "2"}
-    assert then.stages == {"1": "production", "2": "rolled_back"}
+    assert then.stages == {"1": "production", "2": "withdrawn"}
     assert (then.withdrawn, then.in_rollbacks) == ({"2"}, {"1", "2"})
 
 
 def test_a_version_that_comes_back_is_withdrawn_no_longer():
-    assert replay(*TWO, *BACK, ("1", "rolled_back"), ("2", "restored")).withdrawn == {"1"}
+    assert replay(*TWO, *BACK, ("1", "withdrawn"), ("2", "rolled_back")).withdrawn == {"1"}
     assert replay(*TWO, *BACK, ("2", "alias_moved_by_hand", {"alias": "production", "to": "2"})).withdrawn == set()
 
 

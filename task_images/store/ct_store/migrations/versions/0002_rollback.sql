@@ -8,10 +8,12 @@ COMMENT ON COLUMN audit.decisions.outcome IS
 COMMENT ON COLUMN audit.decisions.challenger_version IS
     'the version that was trained; of a rollback the version to go back to, in the place of champion_version';
 
--- A rollback is two lines: rolled_back of the version that leaves production, restored of the one that comes back.
+-- A rollback is two lines: withdrawn of the version that leaves production, rolled_back of the one that comes back. As promoted
+-- and alias_moved_by_hand do, rolled_back names the version that came into production.
 ALTER TABLE audit.model_events DROP CONSTRAINT model_events_event_check;
 ALTER TABLE audit.model_events ADD CONSTRAINT model_events_event_check CHECK (event IN
-    ('registered', 'promotion_decided', 'promoted', 'demoted', 'rejected', 'rolled_back', 'restored', 'alias_moved_by_hand'));
+    ('registered', 'promotion_decided', 'promoted', 'demoted', 'rejected', 'withdrawn', 'rolled_back', 'alias_moved_by_hand',
+     'other_alias_moved_by_hand'));
 CREATE INDEX model_events_by_decision ON audit.model_events (decision_id);
 
 CREATE OR REPLACE VIEW audit.history AS
@@ -39,8 +41,8 @@ SELECT run.dag_id,
          WHERE event.dag_id = run.dag_id AND event.run_id = run.run_id AND event.event = 'promoted') AS promoted_at,
        COALESCE(batch.stored_at, intake.decided_at, retrain.decided_at) AS happened_at,
        (SELECT min(happened_at) FROM audit.model_events AS event
-         WHERE event.event = 'rolled_back' AND event.model_version = promotion.challenger_version
-           AND event.happened_at > promotion.decided_at) AS rolled_back_at
+         WHERE event.event = 'withdrawn' AND event.model_version = promotion.challenger_version
+           AND event.happened_at > promotion.decided_at) AS withdrawn_at
 FROM (SELECT dag_id, run_id FROM raw.batches
       UNION SELECT dag_id, run_id FROM audit.decisions WHERE kind <> 'rollback') AS run
 LEFT JOIN raw.batches AS batch USING (dag_id, run_id)
