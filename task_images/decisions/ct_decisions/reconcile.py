@@ -35,7 +35,9 @@ SELECT outcome, champion_version, challenger_version FROM audit.decisions AS d
  WHERE (kind, outcome) IN (('promotion', 'promote'), ('promotion', 'hold'), ('promotion', 'reject'), ('rollback', 'rollback'))
    AND decided_at > clock_timestamp() - interval '1 day'
    AND NOT EXISTS (SELECT FROM audit.model_events AS e
-                    WHERE e.decision_id = d.decision_id AND e.event IN ('promoted', 'rejected', 'rolled_back'))
+                    WHERE e.event IN ('promoted', 'rejected', 'rolled_back')
+                      AND (e.decision_id = d.decision_id
+                           OR (e.dag_id, e.run_id, e.model_version) = (d.dag_id, d.run_id, d.challenger_version)))
 """
 
 

@@ -169,7 +169,8 @@ def _carry_out(connection: Connection, payload: TaskInput, registry: Registry, d
     """Move the aliases, tell the versions, and close the decision in the ledger. Repeating it changes nothing."""
     champion, target = decision["champion_version"], decision["challenger_version"]
     key = (decision["decision_id"], ROLLED_BACK)
-    if connection.execute("SELECT FROM audit.model_events WHERE (decision_id, event) = (%s, %s)", key).fetchone():
+    line = connection.execute("SELECT FROM audit.model_events WHERE (decision_id, event) = (%s, %s)", key).fetchone()
+    if line is not None:
         log.info("this was carried out before; what has happened to the aliases since then is left alone")
         return
     now = registry.by_alias(PRODUCTION)

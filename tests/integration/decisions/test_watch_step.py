@@ -1,14 +1,20 @@
 """Watching on a real PostgreSQL and a real MLflow: every trigger from what serving recorded and from homes scored now."""
 
+import logging
+import os
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
-from ct_contract import NothingToDoError, TaskInput
+from continuous_training.runners.process import ProcessRunner
+from ct_contract import NothingToDoError, SecretRef, TaskCall, TaskInput
 from ct_evaluate.watch import watch as step
 from ct_promote.rollback import rollback
 from psycopg.types.json import Jsonb
 
 pytestmark = pytest.mark.integration
+
+ENVIRONMENTS = Path(__file__).parents[3] / ".envs"
 
 TRIGGERS = ["serving_errors", "serving_latency", "error_new_homes", "error_real_prices"]
 
@@ -291,3 +297,28 @@ def test_each_shipped_policy_watches_and_none_makes_a_line_of_the_history(two, m
         "strict", "course-2025", "course-2026",
     ]  # fmt: skip
     assert two.rows("SELECT FROM audit.history WHERE dag_id = 'w'") == []
+
+
+def started(task, **inputs):
+    """The result of a step that is a process of its image's own environment, as an operator starts it."""
+    payload = TaskInput(task=task, dag_id="w", run_id="process", inputs=inputs)
+    call = TaskCall(
+        image=task, command=("python", "-m", f"ct_{task}"), payload=payload,
+        env={name: os.environ[name] for name in ("MLFLOW_TRACKING_URI", "CT_MODEL_NAME")},
+        secrets=(SecretRef(name="CT_DATABASE_URL", secret="database", key="url"),),
+    )  # fmt: skip
+    outcome = ProcessRunner(ENVIRONMENTS).run(call, log=logging.getLogger("test"))
+    assert outcome.result is not None, outcome.describe()
+    return outcome.result
+
+
+def test_a_watch_and_its_rollback_in_the_images_environments(world):
+    world_with_error(world, 0.3)
+    judged = started("evaluate", action="watch")
+    assert (judged.code, judged.summary["decision"]) == ("ROLLBACK_QUALITY", "rollback")
+    done = started("promote", action="rollback", decision_id=judged.summary["decision_id"])
+    assert (done.code, done.reason, done.summary["reason_es"]) == ("ROLLED_BACK", judged.reason, judged.summary["reason_es"])
+    assert world.aliases() == {"production": world.first, "previous": world.second}
+    rows = world.rows("SELECT model_version, event FROM audit.model_events WHERE dag_id = 'w' ORDER BY event_id")
+    assert [(row["model_version"], row["event"]) for row in rows] == [(world.second, "withdrawn"), (world.first, "rolled_back")]
+    assert started("evaluate", action="watch").code == "ROLLBACK_QUALITY"

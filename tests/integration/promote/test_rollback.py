@@ -1,5 +1,10 @@
 """Rollback on a real MLflow registry and a real PostgreSQL: aliases, tags, the ledger, kills between any two calls."""
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
@@ -13,6 +18,8 @@ from ct_store.ledger import record_decision
 from mlflow import MlflowClient
 
 pytestmark = pytest.mark.integration
+
+ENVIRONMENTS = Path(__file__).parents[3] / ".envs"
 
 GATE = {"name": "serving_errors", "code": "ROLLBACK_ERRORS", "value": 0.2, "ci_low": 0.1, "ci_high": 0.3, "threshold": 0.01,
         "verdict": "fail", "note": {"requests": 300, "required": 100, "before": None}}  # fmt: skip
@@ -340,3 +347,28 @@ def test_aliases_that_were_removed_or_set_by_hand_are_flagged_together(world):
         {"alias": "previous", "was": "1", "to": None}, {"alias": "challenger", "was": None, "to": "3"},
     ]  # fmt: skip
     assert [line["model_version"] for line in moves(world)] == ["1", "3"]
+
+
+def run_by_command(*arguments):
+    """The command line, whose step runs in the image's own environment; exit status, result, log."""
+    program = "from continuous_training.cli import main; raise SystemExit(main())"
+    done = subprocess.run(
+        [sys.executable, "-c", program, *arguments, "--environments", str(ENVIRONMENTS)],
+        env=dict(os.environ), capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    return done.returncode, json.loads(done.stdout) if done.stdout else None, done.stderr
+
+
+def test_the_command_rolls_back_in_the_images_environment_and_refuses_what_would_come_back(world):
+    given = ("rollback", "--author", "Ana", "--reason", "complaints")
+    status, result, log = run_by_command(*given)
+    assert status == 0, log
+    assert (result["code"], result["summary"]["decision_code"]) == ("ROLLED_BACK", "ROLLBACK_MANUAL")
+    assert world.aliases() == {"production": "1", "previous": "2"}
+    assert world.events(2) == DONE
+    assert "INFO: ROLLED_BACK: Version 2 was taken out of production" in log
+    status, result, _ = run_by_command(*given)
+    assert (status, result["code"]) == (65, "PREVIOUS_WAS_ROLLED_BACK")
+    status, result, _ = run_by_command(*given, "--to", "1")
+    assert (status, result["code"]) == (99, "ALREADY_IN_PRODUCTION")
+    assert world.events(2) == DONE
