@@ -10,6 +10,9 @@ from continuous_training.version import __version__
 STEPS = ("collect", "validate", "clean", "assess", "train", "evaluate", "promote")
 """The steps of the pipeline in their order; each has an operator and an image of this name."""
 
+OTHERS = ("approve", "watch", "rollback")
+"""Operators beside the steps: a person's answer, and what runs images of the steps after a promotion."""
+
 INTEGRATION = "Continuous training"
 
 
@@ -24,7 +27,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": INTEGRATION,
-                "python-modules": [f"continuous_training.operators.{module}" for module in ("base", *STEPS, "approve")],
+                "python-modules": [f"continuous_training.operators.{module}" for module in ("base", *STEPS, *OTHERS)],
             }
         ],
         "extra-links": [

@@ -14,13 +14,16 @@ from continuous_training.cli.errors import CommandError
 from continuous_training.cli.parser import parse
 from continuous_training.cli.records import ask
 from continuous_training.cli.report import report
+from continuous_training.cli.rollback import rollback
 from continuous_training.cli.run import run
 from continuous_training.cli.show import show
 from continuous_training.runners.base import RunnerError
 
 log = logging.getLogger("continuous_training")
 
-COMMANDS: Mapping[str, Callable[[Any], int]] = {"show": show, "run": run, "report": report, "compare": ask, "lineage": ask}
+COMMANDS: Mapping[str, Callable[[Any], int]] = {
+    "show": show, "run": run, "report": report, "compare": ask, "lineage": ask, "rollback": rollback,
+}  # fmt: skip
 
 
 def main(argv: Sequence[str] | None = None) -> int:

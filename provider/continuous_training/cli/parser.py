@@ -43,6 +43,12 @@ changes. CT_DATABASE_URL comes from this environment, for pods from the cluster'
 
 SHOW = f"Show the call that Airflow kept of a task, and the commands that run it again. {LOGIN}"
 
+ROLLBACK = """Take the model out of production and bring another version back: the previous one, or the one that --to names. The
+decision is kept with its author and reason, and both versions tell it in MLflow. Killed half-way, it is finished by running it
+again. A version that was rolled back from itself is gone back to only if --to names it. The database and the models are those
+that the environment names (CT_DATABASE_URL, MLFLOW_TRACKING_URI, CT_MODEL_NAME); for pods the URL of the database comes from
+the cluster's own secret. The exit status is that of the task."""
+
 
 def setting(name: str) -> str:
     """An option of the provider where Airflow's configuration is not read: from the environment, else its default."""
@@ -76,6 +82,7 @@ def parse(argv: Sequence[str] | None) -> argparse.Namespace:
     report.add_argument("--dag-id", default=DEFAULT_DAG_ID, metavar="DAG", help="default: %(default)s")
     report.add_argument("--language", choices=("en", "es"), default="en", help="default: %(default)s")
     _place(report)
+    _rollback(topics.add_parser("rollback", help="bring another version into production", description=ROLLBACK))
     arguments = parser.parse_args(argv)
     if arguments.verb == "run":
         _check(run, arguments)
@@ -107,7 +114,14 @@ def _lineage(parser: argparse.ArgumentParser) -> None:
 def _question(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", choices=("en", "es"), default="en", help="default: %(default)s")
     parser.add_argument("--json", action="store_true", help="for programs; sentences in both languages")
-    parser.set_defaults(scratch_image=None, source_url=None)
+    _place(parser)
+
+
+def _rollback(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--to", metavar="VERSION", default="", help="default: the alias previous")
+    parser.add_argument("--author", required=True, help="who asks for it")
+    parser.add_argument("--reason", required=True, help="why; people will read it")
+    parser.set_defaults(verb="rollback", shell=False, pdb=False, keep=False, scratch_image=None, source_url=None)
     _place(parser)
 
 

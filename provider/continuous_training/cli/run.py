@@ -52,6 +52,11 @@ def run(arguments: argparse.Namespace) -> int:
         return _launch(copied, arguments)
 
 
+def launch_saved(arguments: argparse.Namespace, payload: TaskInput, environ: Mapping[str, str]) -> int:
+    """Run a step on an input of this command's own, on the real state. Raises CommandError, RunnerError, ContractError."""
+    return _launch(_as_asked(saved(payload.task, payload, environ), arguments), arguments)
+
+
 def saved(task: str, payload: TaskInput, environ: Mapping[str, str]) -> KeptCall:
     """The call that an operator would make for an input, its variables from this environment. Raises ContractError."""
     if payload.task != task:

@@ -1,4 +1,4 @@
-"""Policies: every threshold of both decisions, as versioned YAML that is checked when it is loaded."""
+"""Policies: every threshold of all decisions, as versioned YAML that is checked when it is loaded."""
 
 from __future__ import annotations
 
@@ -101,6 +101,22 @@ class PromotionPolicy:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RollbackPolicy:
+    """When the champion is taken out of production again; None switches a trigger off."""
+
+    window_hours: float
+    recent_requests: int
+    errors: float | None
+    errors_requests: int
+    latency_ms: float | None
+    latency_ratio: float
+    latency_requests: int
+    quality: float | None
+    quality_rows: int
+    quality_areas: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class Policy:
     """A whole policy. ``digest`` is the SHA-256 of its content, whatever its comments and order of keys."""
 
@@ -109,6 +125,7 @@ class Policy:
     bootstrap: BootstrapPolicy
     retrain: RetrainPolicy
     promotion: PromotionPolicy
+    rollback: RollbackPolicy
 
     @property
     def digest(self) -> str:
@@ -154,7 +171,7 @@ def read_policy(content: Any, source: str) -> Policy:
     """A policy from plain values. Raises PolicyError with the key at fault; ``source`` names the file in it."""
     if not isinstance(content, Mapping):
         raise PolicyError(f"{source} holds no keys")
-    expected = {"name", "version", "bootstrap", "retrain", "promotion"}
+    expected = {"name", "version", "bootstrap", "retrain", "promotion", "rollback"}
     _same_keys(set(content), expected, source, "")
     for key in ("name", "version"):
         if not isinstance(content[key], str) or not content[key]:
@@ -164,12 +181,15 @@ def read_policy(content: Any, source: str) -> Policy:
     promotion = _part(PromotionPolicy, content["promotion"], source, "promotion")
     for unknown in set(promotion.lineage) - set(LINEAGE):
         raise PolicyError(f"{source}: promotion.lineage names {unknown!r}, expected some of {', '.join(LINEAGE)}")
+    rollback = _part(RollbackPolicy, content["rollback"], source, "rollback")
+    _check_rollback(rollback, source)
     return Policy(
         name=content["name"],
         version=content["version"],
         bootstrap=_part(BootstrapPolicy, content["bootstrap"], source, "bootstrap"),
         retrain=retrain,
         promotion=promotion,
+        rollback=rollback,
     )
 
 
@@ -207,6 +227,22 @@ def _check_retrain(policy: RetrainPolicy, source: str) -> None:
             raise PolicyError(f"{where}.{below} is {low:g}, expected no more than {above}, which is {high:g}")
 
 
+def _check_rollback(policy: RollbackPolicy, source: str) -> None:
+    """A limit that nothing could pass, or evidence of nothing, is a mistake too."""
+    where = f"{source}: rollback"
+    if policy.errors is not None and policy.errors >= 1:
+        raise PolicyError(f"{where}.errors is {policy.errors:g}, expected a share below 1")
+    if policy.latency_ratio < 1:
+        raise PolicyError(f"{where}.latency_ratio is {policy.latency_ratio:g}, expected 1 or more")
+    for name in ("errors_requests", "latency_requests", "quality_rows", "quality_areas"):
+        if getattr(policy, name) < 2:
+            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected 2 or more")
+    for name in ("errors_requests", "latency_requests"):
+        least, most = getattr(policy, name), policy.recent_requests
+        if least > most:
+            raise PolicyError(f"{where}.{name} is {least}, expected no more than recent_requests, which is {most}")
+
+
 def _value(hint: Any, value: Any, where: str) -> Any:
     if hint == tuple[str, ...]:
         if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -236,5 +272,5 @@ def _same_keys(found: set[Any], expected: set[str], source: str, prefix: str) ->
 
 def parameter_names() -> list[str]:
     """Every threshold by its dotted name, for the documentation and its test."""
-    parts = {"bootstrap": BootstrapPolicy, "retrain": RetrainPolicy, "promotion": PromotionPolicy}
+    parts = {"bootstrap": BootstrapPolicy, "retrain": RetrainPolicy, "promotion": PromotionPolicy, "rollback": RollbackPolicy}
     return [f"{part}.{field.name}" for part, kind in parts.items() for field in fields(kind)]

@@ -60,12 +60,16 @@ class _Reason:
             raise ValueError(f"there is no sentence for the code {code!r}")
         headline: str = self.texts.codes[self._variant(code)].format_map(self._words())
         headline = headline[0].upper() + headline[1:]
-        return " ".join(filter(None, (headline, *self._also(), self._counterfactual())))
+        return " ".join(filter(None, (headline, *self._also(), self._unjudged(), self._counterfactual())))
 
     def _variant(self, code: str) -> str:
         """The code, or the key of a sentence that fits better."""
         if code == "SKIP_NO_NEW_DATA" and self.decision["kind"] == "intake":
             return f"{code}:intake"
+        if code == "WATCH_NO_TARGET" and self.facts.get("refused"):
+            return f"{code}:{self.facts['refused']}"
+        if code == "ALIAS_MOVED_BY_HAND" and self.facts["alias"] != "production":
+            return f"{code}:other"
         gate = self.gates.get("superiority")
         if code != "REJECT_NOT_BETTER" or gate is None or gate.get("value") is None:
             return code
@@ -92,13 +96,16 @@ class _Reason:
             "watches": texts.whole(facts.get("watches")),
             "stored": texts.whole(facts.get("batches_stored")),
             "waited": texts.duration(facts.get("waited")),
+            "alias": str(facts.get("alias")),
         }
         for line in counted(decision)[:1]:
             words |= {"sent": texts.whole(line["value"]), "needed": texts.whole(line["threshold"])}
-        headline = self.headline_lines()
-        alone = decision["code"] == PERSISTENT_WATCH
+        for word, number in (("old", decision.get("champion_version")), ("new", decision.get("challenger_version"))):
+            words[word] = texts.no_version if number is None else texts.version.format(number)
+        subjects = {PERSISTENT_WATCH: texts.the_champion, "WATCH_SOUND": texts.it, "WATCH_NO_TARGET": texts.it}
+        subject = subjects.get(decision["code"])
         words["evidence"] = texts.listing(
-            [self._clause(line, texts.the_champion) if alone else self._measured(line) for line in headline]
+            [self._clause(line, subject) if subject else self._measured(line) for line in self.headline_lines()]
         )
         return words
 
@@ -111,6 +118,8 @@ class _Reason:
             keys = self._told("fired")
             return [self.signals[key] for key in keys if self.signals[key]["name"] in names and self._by_limit(key)]
         failed = [name for name in self.facts.get(self._part(), ()) if name in self.gates]
+        if self.decision["code"] == "WATCH_SOUND":
+            return [gate for gate in self.gates.values() if gate["verdict"] == "pass"]
         if self.decision["code"] == "PROMOTE_COVERAGE":
             return [self.gates[name] for name in ("new_batch", "rest") if name in self.gates]
         if failed:
@@ -171,6 +180,8 @@ class _Reason:
             return f"{name}:{note['change']}"
         if note.get("columns"):
             return f"{name}:by"
+        if note.get("before") is not None:
+            return f"{name}:before"
         return name + ("+" if self.texts.signed(name) and (line.get("value") or 0) > 0 else "")
 
     def _clause(self, line: Mapping[str, Any], subject: str) -> str:
@@ -181,7 +192,9 @@ class _Reason:
     def _note_words(self, line: Mapping[str, Any]) -> dict[str, str]:
         """The other numbers of a piece of evidence, as they stand in its words."""
         texts, note = self.texts, line.get("note") or {}
-        words = {name: texts.whole(note.get(name)) for name in ("requests", "fifth")}
+        counts = ("requests", "fifth", "rows", "areas", "required", "required_areas")
+        words = {name: texts.whole(note.get(name)) for name in counts}
+        words["before"] = texts.numbers.get(str(line["name"]), texts.percent)(note.get("before"))
         words |= {name: texts.signed_number(note.get(name)) for name in ("challenger", "champion")}
         words["move"] = texts.percent(note.get("move"))
         if "dimension" in note:
@@ -245,6 +258,17 @@ class _Reason:
         clauses = self.texts.listing([self._clause(line, self.texts.it) for line in lines])
         template = self.texts.would_have if self.decision["outcome"] == "skip" else self.texts.also
         return [template.format(clauses), *self._area_failed()]
+
+    def _unjudged(self) -> str:
+        """Which triggers of a rollback could not be judged, and what it takes."""
+        texts = self.texts
+        if self.decision["kind"] != "rollback" or "unjudged" not in self.facts:
+            return ""
+        lines = [self.gates[name] for name in self.facts["unjudged"]]
+        parts = [texts.too_little[line["name"]].format_map(self._note_words(line)) for line in lines]
+        if not parts and self.decision["code"] == "WATCH_NO_EVIDENCE":
+            parts = [texts.nothing_asked]
+        return str(texts.unjudged.format(texts.listing(parts))) if parts else ""
 
     def _area_failed(self) -> list[str]:
         """Why a gain on the new batch alone did not suffice, where it could have."""

@@ -58,6 +58,18 @@ class Registry:
         self._files = tempfile.TemporaryDirectory(prefix="ct-models-", ignore_cleanup_errors=True)
         self._fetched: dict[str, Path] = {}
 
+    def aliases(self) -> dict[str, str]:
+        """Every alias with the number that it points to; empty if there is no such model."""
+        from mlflow.exceptions import MlflowException
+
+        try:
+            found = self.client.get_registered_model(self.name)
+        except MlflowException as error:
+            if error.error_code in _ABSENT:
+                return {}
+            raise unavailable(error) from error
+        return {alias: str(number) for alias, number in found.aliases.items()}
+
     def by_alias(self, alias: str) -> Version | None:
         """The version that an alias points to, or None."""
         return self._version(lambda: self.client.get_model_version_by_alias(self.name, alias))

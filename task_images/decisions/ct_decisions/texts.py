@@ -13,10 +13,11 @@ from ct_decisions.texts_es import WORDS as SPANISH_WORDS
 Number = Callable[[Any], str]
 
 NEED_SUBJECT = ("error_ratio", "log_bias", "unsound_answers", "superiority", "rmse", "relative_error", "baseline", "bias",
-                "prd", "prb", "slices")  # fmt: skip
+                "prd", "prb", "slices", "error_new_homes", "error_real_prices")  # fmt: skip
 """Evidence whose words begin with a verb."""
 
-CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "rest", "slices")
+CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "rest", "slices", "error_new_homes",
+           "error_real_prices")  # fmt: skip
 """Evidence that is a relative change: below zero is better."""
 
 _HEADLINES: Mapping[str, Sequence[str]] = dict(RULES)
@@ -91,7 +92,8 @@ class Texts:
         return {
             **dict.fromkeys(counts, self.whole), "load_seconds": self._with_unit(1, "s"),
             "artifact_size": self._with_unit(1, "MB"), "latency": self._with_unit(1, "ms"),
-            "memory": self._with_unit(0, "MB"), "parity": self.small, "repeatability": self.small,
+            "memory": self._with_unit(0, "MB"), "serving_latency": self._with_unit(0, "ms"),
+            "parity": self.small, "repeatability": self.small,
             "prd": self.times, "prb": self.times, "too_good": self.times,
         }  # fmt: skip
 

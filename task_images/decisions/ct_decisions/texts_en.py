@@ -8,6 +8,7 @@ WORDS: dict[str, Any] = {
     "batch": "Batch {}",
     "this_batch": "This batch",
     "version": "version {}",
+    "no_version": "no version",
     "somebody": "somebody",
     "no_reason": "no reason given",
     "and": "and",
@@ -23,6 +24,8 @@ WORDS: dict[str, Any] = {
     "it": "it {}",
     "the_champion": "the model in production {}",
     "between": "{} to {} is required",
+    "unjudged": "Not judged: {}.",
+    "nothing_asked": "no trigger of the policy is switched on",
     "lower_bound": "provably at least {}",
     "failed_limit": "limit {}",
     "failed_least": "at least {} needed",
@@ -120,6 +123,32 @@ WORDS: dict[str, Any] = {
             "{challenger} was not promoted, because nobody answered within {waited}. It had waited for a person's approval, "
             "because {evidence}."
         ),
+        "ROLLBACK_MANUAL": (
+            "{champion} was taken out of production and {challenger} was restored at the request of {author}: {reason}."
+        ),
+        "ROLLBACK_ERRORS": "{champion} was taken out of production and {challenger} was restored, because {evidence}.",
+        "ROLLBACK_LATENCY": "{champion} was taken out of production and {challenger} was restored, because {evidence}.",
+        "ROLLBACK_QUALITY": (
+            "{champion} was taken out of production and {challenger} was restored, because {champion} {evidence}."
+        ),
+        "WATCH_SOUND": "{champion} stays in production: {evidence}.",
+        "WATCH_NO_EVIDENCE": "{champion} stays in production without a judgement.",
+        "WATCH_NO_TARGET": (
+            "{champion} stays in production although {evidence}: there is no version to go back to. A person has to look."
+        ),
+        "WATCH_NO_TARGET:withdrawn": (
+            "{champion} stays in production although {evidence}: {challenger}, the version before, was taken out of production "
+            "itself. A person has to look; a rollback by hand can name any version."
+        ),
+        "WATCH_NO_TARGET:broken": (
+            "{champion} stays in production although {evidence}: {challenger}, the version before, does not load. "
+            "A person has to look; a rollback by hand can name any version."
+        ),
+        "ALIAS_MOVED_BY_HAND": (
+            "The alias {alias} was moved by hand from {old} to {new}. Nothing was moved back: from now on challengers are "
+            "compared with {new}."
+        ),
+        "ALIAS_MOVED_BY_HAND:other": "The alias {alias} was moved by hand from {old} to {new}. Nothing was moved back.",
     },
     "evidence": {
         "error_ratio": "errs {} times as much as in its evaluation",
@@ -181,6 +210,26 @@ WORDS: dict[str, Any] = {
         "single_column": "one input alone explains {} of the log price",
         "blast_radius": "{} of the last {requests} answers would change by more than {move}",
         "approval": "the policy asks for it at every promotion",
+        "serving_errors": "{} of its last {requests} requests got no answer",
+        "serving_errors:before": "{} of its last {requests} requests got no answer, {before} of those of the version before",
+        "serving_latency": "95% of its last {requests} requests for one home took up to {}",
+        "serving_latency:before": (
+            "95% of its last {requests} requests for one home took up to {}, those of the version before up to {before}"
+        ),
+        "error_new_homes": "errs {} less than the version before on {rows} homes that are new to both",
+        "error_new_homes+": "errs {} more than the version before on {rows} homes that are new to both",
+        "error_real_prices": "errs {} less than the version before on {rows} answers whose real price came back",
+        "error_real_prices+": "errs {} more than the version before on {rows} answers whose real price came back",
+    },
+    "too_little": {
+        "serving_errors": "errors, with {requests} of the {required} requests that it takes",
+        "serving_latency": "latency, with {requests} of the {required} requests for one home that it takes",
+        "error_new_homes": (
+            "the error on new homes, with {rows} homes in {areas} zip codes where it takes {required} in {required_areas}"
+        ),
+        "error_real_prices": (
+            "the error on real prices, with {rows} prices in {areas} zip codes where it takes {required} in {required_areas}"
+        ),
     },
     "lineage": {
         "code": "the version of the code",
@@ -241,6 +290,10 @@ WORDS: dict[str, Any] = {
         "single_column": "limit {}",
         "blast_radius": "limit {}",
         "approval": "limit {}",
+        "serving_errors": "limit {}",
+        "serving_latency": "limit {}",
+        "error_new_homes": "at most {} more is allowed",
+        "error_real_prices": "at most {} more is allowed",
     },
     "counterfactuals": {
         "domain_auc": "an AUC of at most {}",

@@ -8,6 +8,7 @@ WORDS: dict[str, Any] = {
     "batch": "Lote {}",
     "this_batch": "Este lote",
     "version": "la versión {}",
+    "no_version": "ninguna versión",
     "somebody": "alguien",
     "no_reason": "sin motivo indicado",
     "and": "y",
@@ -23,6 +24,8 @@ WORDS: dict[str, Any] = {
     "it": "{}",
     "the_champion": "el modelo en producción {}",
     "between": "se exige entre el {} y el {}",
+    "unjudged": "No se juzgó: {}.",
+    "nothing_asked": "la política no tiene activado ningún criterio",
     "lower_bound": "con seguridad al menos un {}",
     "failed_limit": "límite {}",
     "failed_least": "hacen falta al menos {}",
@@ -118,6 +121,28 @@ WORDS: dict[str, Any] = {
             "No se promovió {challenger} porque nadie respondió en {waited}. Había esperado la aprobación de una persona "
             "porque {evidence}."
         ),
+        "ROLLBACK_MANUAL": "Se retiró {champion} de producción y se restauró {challenger} a petición de {author}: {reason}.",
+        "ROLLBACK_ERRORS": "Se retiró {champion} de producción y se restauró {challenger} porque {evidence}.",
+        "ROLLBACK_LATENCY": "Se retiró {champion} de producción y se restauró {challenger} porque {evidence}.",
+        "ROLLBACK_QUALITY": "Se retiró {champion} de producción y se restauró {challenger} porque {champion} {evidence}.",
+        "WATCH_SOUND": "{champion} sigue en producción: {evidence}.",
+        "WATCH_NO_EVIDENCE": "{champion} sigue en producción sin que se haya podido juzgar.",
+        "WATCH_NO_TARGET": (
+            "{champion} sigue en producción aunque {evidence}: no hay versión a la que volver. Tiene que mirarlo una persona."
+        ),
+        "WATCH_NO_TARGET:withdrawn": (
+            "{champion} sigue en producción aunque {evidence}: {challenger}, la anterior, fue retirada de producción ella "
+            "misma. Tiene que mirarlo una persona; a mano se puede volver a cualquier versión."
+        ),
+        "WATCH_NO_TARGET:broken": (
+            "{champion} sigue en producción aunque {evidence}: {challenger}, la anterior, no se carga. "
+            "Tiene que mirarlo una persona; a mano se puede volver a cualquier versión."
+        ),
+        "ALIAS_MOVED_BY_HAND": (
+            "El alias {alias} se movió a mano de {old} a {new}. No se devolvió a su sitio: desde ahora los modelos nuevos se "
+            "comparan con {new}."
+        ),
+        "ALIAS_MOVED_BY_HAND:other": "El alias {alias} se movió a mano de {old} a {new}. No se devolvió a su sitio.",
     },
     "evidence": {
         "error_ratio": "se equivoca {} veces lo que en su evaluación",
@@ -179,6 +204,31 @@ WORDS: dict[str, Any] = {
         "single_column": "una sola entrada explica el {} del logaritmo del precio",
         "blast_radius": "el {} de las últimas {requests} respuestas cambiaría más de un {move}",
         "approval": "la política la exige en cada promoción",
+        "serving_errors": "el {} de sus últimas {requests} peticiones quedó sin respuesta",
+        "serving_errors:before": (
+            "el {} de sus últimas {requests} peticiones quedó sin respuesta, frente al {before} con la versión anterior"
+        ),
+        "serving_latency": "el 95 % de sus últimas {requests} peticiones de una vivienda tardó hasta {}",
+        "serving_latency:before": (
+            "el 95 % de sus últimas {requests} peticiones de una vivienda tardó hasta {}, frente a {before} con la versión "
+            "anterior"
+        ),
+        "error_new_homes": "se equivoca un {} menos que la versión anterior en {rows} viviendas nuevas para ambas",
+        "error_new_homes+": "se equivoca un {} más que la versión anterior en {rows} viviendas nuevas para ambas",
+        "error_real_prices": "se equivoca un {} menos que la versión anterior en {rows} respuestas cuyo precio real se conoció",
+        "error_real_prices+": "se equivoca un {} más que la versión anterior en {rows} respuestas cuyo precio real se conoció",
+    },
+    "too_little": {
+        "serving_errors": "los errores, con {requests} de las {required} peticiones que hacen falta",
+        "serving_latency": "la latencia, con {requests} de las {required} peticiones de una vivienda que hacen falta",
+        "error_new_homes": (
+            "el error en viviendas nuevas, con {rows} viviendas en {areas} zonas postales y hacen falta {required} en "
+            "{required_areas}"
+        ),
+        "error_real_prices": (
+            "el error en precios reales, con {rows} precios en {areas} zonas postales y hacen falta {required} en "
+            "{required_areas}"
+        ),
     },
     "lineage": {
         "code": "la versión del código",
@@ -239,6 +289,10 @@ WORDS: dict[str, Any] = {
         "single_column": "límite {}",
         "blast_radius": "límite {}",
         "approval": "límite {}",
+        "serving_errors": "límite {}",
+        "serving_latency": "límite {}",
+        "error_new_homes": "se admite como mucho un {} más",
+        "error_real_prices": "se admite como mucho un {} más",
     },
     "counterfactuals": {
         "domain_auc": "un AUC de {} como mucho",

@@ -12,6 +12,7 @@ from ct_decisions.measurement import measurement
 from ct_decisions.policy import load_policy
 from ct_decisions.promotion import approval, blast_radius, decide
 from ct_decisions.reasons import render
+from ct_decisions.reconcile import reconcile
 from ct_decisions.registry import PRODUCTION, Registry, Version, unavailable
 from ct_decisions.report import question
 from ct_decisions.version_notes import publish_report, write_notes
@@ -42,6 +43,7 @@ def evaluate(payload: TaskInput) -> TaskResult:
     registry = Registry()
     challenger = registry.require(number)
     with connect("evaluate") as connection:
+        moved = reconcile(connection, registry, payload)
         decision = _find(connection, payload)
         if decision is None:
             _decide(connection, payload, batch_id, registry, challenger)
@@ -71,6 +73,7 @@ def evaluate(payload: TaskInput) -> TaskResult:
             "decision_id": str(decision["decision_id"]),
             "champion_version": decision["champion_version"],
             "challenger_version": number,
+            "aliases_moved": moved,
             "reason_es": render(decision, "es"),
             **({"question": question(decision)} if decision["outcome"] == "hold" else {}),
         },

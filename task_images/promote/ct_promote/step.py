@@ -13,6 +13,7 @@ from uuid import UUID
 
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.reasons import render
+from ct_decisions.reconcile import hold_aliases, reconcile
 from ct_decisions.registry import CHALLENGER, PREVIOUS, PRODUCTION, Registry, Version, unavailable
 from ct_decisions.version_notes import publish_report, write_notes
 from ct_store.connection import Connection, connect
@@ -40,6 +41,8 @@ def promote(payload: TaskInput) -> TaskResult:
     registry = Registry()
     try:
         with connect("promote") as connection:
+            moved = reconcile(connection, registry, payload)
+            hold_aliases(connection, registry.name)
             decision = _decision(connection, payload.require("decision_id", str), action, number)
             previous: str | None = decision["champion_version"]
             if decision["outcome"] == "hold":
@@ -66,7 +69,7 @@ def promote(payload: TaskInput) -> TaskResult:
         reason=render(decision, "en"),
         summary={
             "model_version": number, "previous_version": previous, "decision_code": decision["code"],
-            "reason_es": render(decision, "es"),
+            "aliases_moved": moved, "reason_es": render(decision, "es"),
         },
     )  # fmt: skip
 

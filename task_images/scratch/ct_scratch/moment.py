@@ -41,7 +41,11 @@ WITH batch AS (
     UNION ALL SELECT 'train', happened_at FROM event WHERE event = 'registered'
     UNION ALL SELECT 'evaluate', decided_at FROM decision WHERE kind = 'promotion'
     UNION ALL SELECT 'promote', decided_at FROM decision WHERE kind = 'approval'
-    UNION ALL SELECT 'promote', happened_at FROM event WHERE event IN ('promoted', 'demoted', 'rejected')
+    UNION ALL SELECT CASE WHEN code = 'ROLLBACK_MANUAL' THEN 'promote' ELSE 'evaluate' END, decided_at
+                FROM decision WHERE kind = 'rollback'
+    UNION ALL SELECT details->>'noticed_by', happened_at FROM event WHERE event LIKE '%%alias_moved_by_hand'
+    UNION ALL SELECT 'promote', happened_at FROM event
+               WHERE event IN ('promoted', 'demoted', 'rejected', 'withdrawn', 'rolled_back')
 )
 SELECT min(at) FILTER (WHERE array_position(%(steps)s::text[], step) >= %(position)s) AS first,
        max(at) FILTER (WHERE array_position(%(steps)s::text[], step) < %(position)s) AS last,
@@ -99,7 +103,7 @@ def find_moment(connection: Connection, *, dag_id: str, run_id: str, task: str) 
 def _champion(connection: Connection, dag_id: str, run_id: str, task: str) -> str | None:
     row = connection.execute(
         "SELECT coalesce(champion_version, '') AS champion FROM audit.decisions "
-        "WHERE (dag_id, run_id, kind) = (%s, %s, %s) AND code <> 'SKIP_INVALID_BATCH'",
+        "WHERE (dag_id, run_id) = (%s, %s) AND kind IN (%s, 'rollback') AND code <> 'SKIP_INVALID_BATCH'",
         (dag_id, run_id, _DECISION.get(task)),
     ).fetchone()
     return None if row is None else str(row["champion"])

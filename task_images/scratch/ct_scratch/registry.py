@@ -15,6 +15,7 @@ from typing import Any
 
 from ct_contract import ContractError
 from ct_decisions.registry import PRODUCTION
+from ct_decisions.standing import Standing, standing
 from ct_store.connection import Connection
 from mlflow import MlflowClient
 from mlflow.artifacts import download_artifacts
@@ -24,7 +25,7 @@ from mlflow.exceptions import MlflowException
 
 from ct_scratch.moment import Moment
 from ct_scratch.names import Names
-from ct_scratch.standing import Standing, description_and_tags, standing
+from ct_scratch.standing import description_and_tags
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def read_past(client: MlflowClient, source: Connection, names: Names, moment: Mo
     holds the version that was in production when it was made, wins over both.
     """
     events = source.execute(
-        "SELECT model_version, event, dag_id, run_id, happened_at < %s AS was_there FROM audit.model_events "
+        "SELECT model_version, event, details, dag_id, run_id, happened_at < %s AS was_there FROM audit.model_events "
         "WHERE model_name = %s ORDER BY event_id",
         (moment.at, names.real_model),
     ).fetchall()

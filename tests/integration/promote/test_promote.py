@@ -25,7 +25,7 @@ def world(tracking_uri, pipeline_url, monkeypatch):
     client.create_registered_model(name)
     run = client.create_run(client.create_experiment(name)).info.run_id
     for _ in range(2):
-        client.create_model_version(name, f"runs:/{run}/model", run)
+        client.create_model_version(name, f"runs:/{run}/model", run, tags={"ct.retrain_decision_id": "an id"})
     with connect("test", pipeline_url) as connection:
         yield SimpleNamespace(name=name, client=client, connection=connection)
 
@@ -166,9 +166,11 @@ def test_a_decision_that_was_carried_out_is_not_carried_out_again(world):
     decision = decide(world, "2", champion="1", run_id="r2")
     first = run(decision, "2", run_id="r2")
     world.client.set_registered_model_alias(world.name, "production", "1")
-    assert run(decision, "2", run_id="r2") == first
+    again = run(decision, "2", run_id="r2")
+    assert (again.code, again.reason) == (first.code, first.reason)
+    assert again.summary["aliases_moved"] == [{"alias": "production", "was": "2", "to": "1"}]
     assert aliases(world)["production"] == "1"
-    assert events(world) == [("1", "promoted"), ("1", "demoted"), ("2", "promoted")]
+    assert events(world) == [("1", "promoted"), ("1", "demoted"), ("2", "promoted"), ("1", "alias_moved_by_hand")]
 
 
 def test_a_killed_rejection_ends_the_same(world, monkeypatch):

@@ -63,6 +63,14 @@ def test_the_variable_chooses(monkeypatch):
         (lambda c: c["retrain"].update(watches=1), "retrain.watches is 1, expected 2 or more"),
         (lambda c: c["retrain"].update(watches=2.5), "retrain.watches is 2.5, expected a whole number"),
         (lambda c: c["retrain"].update(classifier_folds=1), "retrain.classifier_folds is 1, expected 2 or more"),
+        (lambda c: c["rollback"].update(errors=1), "rollback.errors is 1, expected a share below 1"),
+        (lambda c: c["rollback"].update(latency_ratio=0.5), "rollback.latency_ratio is 0.5, expected 1 or more"),
+        (lambda c: c["rollback"].update(quality_rows=1), "rollback.quality_rows is 1, expected 2 or more"),
+        (
+            lambda c: c["rollback"].update(errors_requests=2000),
+            "rollback.errors_requests is 2000, expected no more than recent_requests, which is 1000",
+        ),
+        (lambda c: c["rollback"].pop("window_hours"), "rollback.window_hours is missing"),
         (lambda c: c.pop("bootstrap"), "mine: bootstrap is missing"),
         (lambda c: c.update(retrain=[]), "mine: retrain holds no keys"),
     ],
@@ -79,16 +87,17 @@ def test_an_unknown_policy_names_the_known_ones():
         load_policy("lenient")
 
 
-def test_the_shipped_policies_agree_about_when_to_train():
+def test_the_shipped_policies_agree_about_when_to_train_and_when_to_roll_back():
     """They differ in what is promoted only."""
     found = [load_policy(name) for name in ("strict", "course-2025", "course-2026")]
-    assert [policy.version for policy in found] == ["2", "2", "2"]
+    assert [policy.version for policy in found] == ["3", "3", "3"]
     assert found[0].retrain == found[1].retrain == found[2].retrain
+    assert found[0].rollback == found[1].rollback == found[2].rollback
 
 
 def test_every_retrain_limit_is_explained_in_the_documentation():
     text = (Path(__file__).parents[3] / "docs" / "policies.md").read_text(encoding="utf-8")
     for name in parameter_names():
         part, key = name.split(".")
-        if part in ("retrain", "bootstrap"):
+        if part in ("retrain", "bootstrap", "rollback"):
             assert f"`{key}`" in text, name

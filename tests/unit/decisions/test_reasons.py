@@ -70,6 +70,10 @@ GATES = [
     signal("single_column", 0.97, 0.95, "hold", values=["acre_lot"]),
     signal("blast_radius", 0.31, 0.25, "hold", requests=10_000, move=0.20),
     signal("approval", 1, 0, "hold"),
+    signal("serving_errors", 0.041, 0.01, "fail", 0.029, 0.057, requests=812, required=100, before=0.004),
+    signal("serving_latency", 812.4, 250, "fail", 700.1, 901.0, requests=640, required=100, before=None),
+    signal("error_new_homes", 0.12, 0.05, "fail", 0.08, 0.16, rows=1400, areas=60, required=200, required_areas=10, unsound=0),
+    signal("error_real_prices", None, 0.05, "n/a", rows=12, areas=4, required=200, required_areas=10, unsound=0),
 ]
 HEADLINES = {
     "REJECT_LEAKAGE": "leakage", "REJECT_UNSOUND_ANSWERS": "sound_answers", "REJECT_BELOW_BASELINE": "baseline",
@@ -80,12 +84,15 @@ HEADLINES = {
     "REJECT_INFRA_PARITY": "parity", "REJECT_EQUITY": "prd", "REJECT_SLICE": "slices", "HOLD_TOO_GOOD": "too_good",
     "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval", "PROMOTE_BY_HUMAN": "blast_radius",
     "REJECT_BY_HUMAN": "blast_radius", "EXPIRED_APPROVAL": "blast_radius",
+    "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval", "ROLLBACK_ERRORS": "serving_errors",
+    "ROLLBACK_LATENCY": "serving_latency", "ROLLBACK_QUALITY": "error_new_homes", "WATCH_NO_TARGET": "serving_errors",
 }  # fmt: skip
 ANSWERS = {"PROMOTE_BY_HUMAN": "promote", "REJECT_BY_HUMAN": "reject", "EXPIRED_APPROVAL": "reject"}
 
 
 def decision(code):
     promotion = code.startswith(("PROMOTE", "REJECT", "HOLD", "EXPIRED"))
+    watch = code.startswith(("ROLLBACK", "WATCH"))
     facts = {
         "batch_number": 4, "new_rows": 41, "required_rows": 100, "champion_rows": 398_701, "stream": "group 9, Tuesday",
         "author": "Ana", "reason": "new price list", "watches": 3, "batches_stored": 6, "waited": 86_400,
@@ -104,13 +111,17 @@ def decision(code):
         ]
     elif code == "TRAIN_PERSISTENT_WATCH":
         facts |= {"fired": ["error_ratio"], "persistent": ["error_ratio"], "watched": {"error_ratio": 3}}
-    elif promotion:
+    elif promotion or watch:
         held = code.startswith("HOLD") or code in ANSWERS
         facts["held" if held else "failed"] = [HEADLINES[code]] if code in HEADLINES else []
-    kind = "approval" if code in ANSWERS else "promotion" if promotion else "retrain"
+    if watch and code != "ROLLBACK_MANUAL":
+        facts["unjudged"] = ["error_real_prices"]
+    facts["alias"] = "production"
+    others = "alias" if code.startswith("ALIAS") else "intake" if code == "SKIP_END_OF_DATA" else "retrain"
+    kind = "approval" if code in ANSWERS else "promotion" if promotion else "rollback" if watch else others
+    outcome = ANSWERS.get(code) or ("keep" if code.startswith("WATCH") else code.split("_")[0].lower())
     return {
-        "kind": "intake" if code == "SKIP_END_OF_DATA" else kind, "code": code, "facts": facts, "champion_version": "3",
-        "challenger_version": "4", "outcome": ANSWERS.get(code) or code.split("_")[0].lower(),
+        "kind": kind, "code": code, "facts": facts, "champion_version": "3", "challenger_version": "4", "outcome": outcome,
         "signals": [{**s, "verdict": "ok"} if code.startswith("SKIP") else s for s in SIGNALS], "gates": GATES,
     }  # fmt: skip
 
@@ -170,10 +181,10 @@ def test_a_training_rests_on_what_fired():
 
 def test_both_languages_have_the_same_words():
     assert SPANISH.keys() == ENGLISH.keys()
-    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices", "too_little"):
         assert SPANISH[part].keys() == ENGLISH[part].keys(), part
     placeholder = re.compile(r"\{\w*\}")
-    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices"):
+    for part in ("codes", "evidence", "limits", "counterfactuals", "failures", "lineage", "slices", "too_little"):
         for key, text in ENGLISH[part].items():
             assert sorted(placeholder.findall(text)) == sorted(placeholder.findall(SPANISH[part][key])), key
 
@@ -350,7 +361,7 @@ def test_a_rejection_names_every_gate_that_failed():
     assert "its 90% interval covers 80%" in text
 
 
-@pytest.mark.parametrize("gate", [gate for gate in GATES if gate["verdict"] != "pass"], ids=lambda gate: gate["name"])
+@pytest.mark.parametrize("gate", [gate for gate in GATES if gate["verdict"] in ("fail", "hold")], ids=lambda gate: gate["name"])
 def test_every_gate_that_fails_or_holds_beside_the_headline_is_said_with_its_numbers(gate):
     code = "HOLD_APPROVAL" if gate["verdict"] == "hold" else "REJECT_LEAKAGE"
     found = decision(code)
@@ -465,3 +476,75 @@ def test_of_many_columns_the_most_important_are_named_once_each():
     text = render(found, "en")
     assert [text.count(f"{column} has moved") for column in ("house_size", "bath", "bed", "acre_lot")] == [1, 1, 1, 0]
     assert "PSI" not in text
+
+
+AFTER_PROMOTION = [
+    (
+        decision("ROLLBACK_ERRORS"),
+        "Version 3 was taken out of production and version 4 was restored, because 4.1% of its last 812 requests got no answer"
+        ", 0.40% of those of the version before (95% CI 2.9% to 5.7%; limit 1%). Not judged: the error on real prices, with 12 "
+        "prices in 4 zip codes where it takes 200 in 10.",
+        "Se retiró la versión 3 de producción y se restauró la versión 4 porque el 4,1 % de sus últimas 812 peticiones quedó "
+        "sin respuesta, frente al 0,40 % con la versión anterior (IC95 2,9 % a 5,7 %; límite 1 %). No se juzgó: el error en "
+        "precios reales, con 12 precios en 4 zonas postales y hacen falta 200 en 10.",
+    ),
+    (
+        decision("ROLLBACK_QUALITY"),
+        "Version 3 was taken out of production and version 4 was restored, because version 3 errs 12% more than the version "
+        "before on 1,400 homes that are new to both (95% CI +8% to +16%; at most 5% more is allowed).",
+        "Se retiró la versión 3 de producción y se restauró la versión 4 porque la versión 3 se equivoca un 12 % más que la "
+        "versión anterior en 1.400 viviendas nuevas para ambas (IC95 +8 % a +16 %; se admite como mucho un 5 % más).",
+    ),
+    (
+        decision("ROLLBACK_MANUAL"),
+        "Version 3 was taken out of production and version 4 was restored at the request of Ana: new price list.",
+        "Se retiró la versión 3 de producción y se restauró la versión 4 a petición de Ana: new price list.",
+    ),
+    (
+        decision("ALIAS_MOVED_BY_HAND"),
+        "The alias production was moved by hand from version 3 to version 4. Nothing was moved back: from now on challengers "
+        "are compared with version 4.",
+        "El alias production se movió a mano de la versión 3 a la versión 4.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("found", "english", "spanish"), AFTER_PROMOTION)
+def test_what_happens_after_a_promotion_in_words(found, english, spanish):
+    assert render(found, "en").startswith(english)
+    assert render(found, "es").startswith(spanish)
+
+
+def test_a_champion_that_stays_says_what_was_judged_and_what_was_not():
+    found = decision("WATCH_SOUND")
+    found["gates"] = [
+        {**line, "verdict": "pass", "value": -0.2, "ci_low": -0.3, "ci_high": -0.1} if line["name"] == "error_new_homes"
+        else {**line, "verdict": "n/a"} for line in GATES
+    ]  # fmt: skip
+    assert render(found, "en").startswith(
+        "Version 3 stays in production: it errs 20% less than the version before on 1,400 homes that are new to both "
+        "(95% CI −30% to −10%; at most 5% more is allowed). Not judged: the error on real prices"
+    )
+    found = decision("WATCH_NO_EVIDENCE")
+    found["facts"]["unjudged"] = []
+    assert "Not judged: no trigger of the policy is switched on." in render(found, "en")
+
+
+def test_a_champion_without_a_version_to_go_back_to_is_said_loudly():
+    found = decision("WATCH_NO_TARGET")
+    found["facts"] |= {"failed": ["error_new_homes", "serving_errors"], "refused": "withdrawn"}
+    assert "although it errs 12% more" in render(found, "en")
+    assert "Version 3 stays in production" in render(found, "en")
+    assert "version 4, the version before, was taken out of production itself" in render(found, "en")
+    assert "Also: 4.1% of its last 812 requests got no answer" in render(found, "en")
+    assert "la versión 4, la anterior, fue retirada de producción ella misma" in render(found, "es")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "words"), [(None, "4", "from no version to version 4"), ("3", None, "version 3 to no version")]
+)
+def test_an_alias_that_was_set_or_removed_by_hand(old, new, words):
+    found = decision("ALIAS_MOVED_BY_HAND") | {"champion_version": old, "challenger_version": new}
+    found["facts"]["alias"] = "previous"
+    assert words in render(found, "en")
+    assert "compared" not in render(found, "en")

@@ -37,7 +37,7 @@ def test_the_example_is_found_and_parses():
     bag = DagBag(str(folder))
     assert time.perf_counter() - began < 5
     assert bag.import_errors == {}
-    assert set(bag.dags) == {"continuous_training"}
+    assert set(bag.dags) == {"continuous_training", "continuous_training_watch"}
 
 
 def test_the_edges():

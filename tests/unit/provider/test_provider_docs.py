@@ -16,7 +16,7 @@ from continuous_training.exceptions import (
     TryLaterError,
 )
 from continuous_training.operators.troubles import TROUBLES
-from continuous_training.provider_info import STEPS, get_provider_info
+from continuous_training.provider_info import OTHERS, STEPS, get_provider_info
 from continuous_training.settings import OPTIONS
 from ct_contract import ExitCode
 
@@ -28,6 +28,11 @@ PAGE = (Path(__file__).parents[3] / "docs" / "provider.md").read_text()
 @pytest.mark.parametrize("step", STEPS)
 def test_each_operator_is_documented(step):
     assert f"`{step.capitalize()}Operator`" in PAGE
+
+
+@pytest.mark.parametrize("operator", OTHERS)
+def test_each_operator_beside_the_pipeline_is_documented(operator):
+    assert f"`{operator.capitalize()}Operator`" in PAGE
 
 
 @pytest.mark.parametrize("name", OPTIONS)
@@ -66,8 +71,9 @@ def test_each_link_is_documented():
 
 def test_each_task_of_the_dag_is_documented():
     from continuous_training.dag import continuous_training_dag
+    from continuous_training.watch_dag import continuous_training_watch_dag
 
-    for task_id in continuous_training_dag().task_ids:
+    for task_id in (*continuous_training_dag().task_ids, *continuous_training_watch_dag().task_ids):
         assert f"`{task_id}`" in PAGE
 
 

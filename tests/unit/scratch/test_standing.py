@@ -2,8 +2,9 @@
 
 import pytest
 from ct_contract import ContractError
+from ct_decisions.standing import standing
 from ct_scratch.names import names_of
-from ct_scratch.standing import DECISION_TAGS, description_and_tags, standing
+from ct_scratch.standing import DECISION_TAGS, description_and_tags
 
 pytestmark = pytest.mark.unit
 
