@@ -54,7 +54,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def launch_saved(arguments: argparse.Namespace, payload: TaskInput, environ: Mapping[str, str]) -> int:
     """Run a step on an input of this command's own, on the real state. Raises CommandError, RunnerError, ContractError."""
-    return _launch(_as_asked(saved(payload.task, payload, environ), arguments), arguments)
+    return _launch(as_asked(saved(payload.task, payload, environ), arguments), arguments)
 
 
 def saved(task: str, payload: TaskInput, environ: Mapping[str, str]) -> KeptCall:

@@ -75,9 +75,22 @@ EVIDENCE: Mapping[str, tuple[str, str]] = {
         "Parte de las respuestas recientes que cambiaría mucho",
     ),
     "approval": ("The policy asks a person every time (1: yes)", "La política pregunta siempre a una persona (1: sí)"),
+    "serving_errors": ("Share of its last requests without an answer", "Parte de sus últimas peticiones sin respuesta"),
+    "serving_latency": (
+        "Time of requests for one home (95th percentile)",
+        "Tiempo de las peticiones de una vivienda (percentil 95)",
+    ),
+    "error_new_homes": (
+        "Error against the version before on homes new to both",
+        "Error frente a la versión anterior en viviendas nuevas para ambas",
+    ),
+    "error_real_prices": (
+        "Error against the version before on real prices that came back",
+        "Error frente a la versión anterior en precios reales que se conocieron",
+    ),
     "new_batches": ("New batches that came", "Lotes nuevos que llegaron"),
 }
-"""Signals and gates, and the counts of skips that rest on none."""
+"""Signals, gates and triggers of a rollback, and the counts of skips that rest on none."""
 
 METRICS: Mapping[str, tuple[str, str]] = {
     "mae": ("Mean absolute error (MAE)", "Error absoluto medio (MAE)"),

@@ -84,7 +84,7 @@ HEADLINES = {
     "REJECT_INFRA_PARITY": "parity", "REJECT_EQUITY": "prd", "REJECT_SLICE": "slices", "HOLD_TOO_GOOD": "too_good",
     "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval", "PROMOTE_BY_HUMAN": "blast_radius",
     "REJECT_BY_HUMAN": "blast_radius", "EXPIRED_APPROVAL": "blast_radius",
-    "HOLD_APPROVAL_BLAST": "blast_radius", "HOLD_APPROVAL": "approval", "ROLLBACK_ERRORS": "serving_errors",
+    "ROLLBACK_ERRORS": "serving_errors",
     "ROLLBACK_LATENCY": "serving_latency", "ROLLBACK_QUALITY": "error_new_homes", "WATCH_NO_TARGET": "serving_errors",
 }  # fmt: skip
 ANSWERS = {"PROMOTE_BY_HUMAN": "promote", "REJECT_BY_HUMAN": "reject", "EXPIRED_APPROVAL": "reject"}
