@@ -69,19 +69,24 @@ class Line:
 
 @dataclass
 class _Production:
-    """The champion of both worlds. Once the other's is not known, ``since`` is the batch from which on."""
+    """The champion of both worlds. Once the other's is not known, ``since`` is the batch from which on.
+
+    ``held`` waits for a person in the recorded world only: if it comes into production, it does so in that world alone.
+    """
 
     recorded: str | None = None
     other: str | None = None
     is_known: bool = True
     since: Any = None
+    held: str | None = None
 
     def meet(self, champion: str | None) -> None:
         """A recorded decision met this champion: an alias that was moved by hand or rolled back was so in both worlds."""
         if champion != self.recorded:
-            if self.is_known and self.other == self.recorded:
+            if self.is_same and champion != self.held:
                 self.other = champion
             self.recorded = champion
+        self.held = None
 
     def lose(self, decision: Decision) -> None:
         """From here on nobody knows what the other policy would have in production."""
@@ -192,6 +197,8 @@ class _Replay:
         was_same = production.is_same
         if promoted:
             production.recorded = decision["challenger_version"]
+        if decision["outcome"] == "hold" and answer.outcome != "hold":
+            production.held = decision["challenger_version"]
         if answer.outcome == "promote":
             production.other = decision["challenger_version"]
         elif answer.obstacle == NOT_TRAINED or answer.outcome == "reject":

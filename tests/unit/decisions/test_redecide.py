@@ -37,9 +37,10 @@ PICKY = changed("promotion", minimum_gain=0.5, area_reasons=())
 
 
 class History:
-    """Decisions as the steps record them, one batch after the other, under ``strict``."""
+    """Decisions as the steps record them, one batch after the other, under a policy."""
 
-    def __init__(self):
+    def __init__(self, policy=STRICT):
+        self.policy = policy
         self.decisions = []
         self.champion = None
         self.numbers = count(0)
@@ -52,16 +53,16 @@ class History:
         signals = []
         if self.champion is not None:
             signals = [
-                judge_estimate(STRICT.retrain, "error_ratio", Estimate(ratio, ratio - 0.01, ratio + 0.01)),
-                judge_value(STRICT.retrain, "volume", 0.1),
+                judge_estimate(self.policy.retrain, "error_ratio", Estimate(ratio, ratio - 0.01, ratio + 0.01)),
+                judge_value(self.policy.retrain, "volume", 0.1),
             ]
         numbers = {"new_rows": 500, "champion_rows": 1000 if self.champion else 0}
         manual = retrain.Manual(author=author, reason="asked") if author else None
         verdict = retrain.decide(
-            STRICT.retrain, signals, champion_version=self.champion, **numbers, manual=manual, earlier=self.earlier
+            self.policy.retrain, signals, champion_version=self.champion, **numbers, manual=manual, earlier=self.earlier
         )
         self._add("retrain", number, verdict, signals)
-        self.earlier = [] if verdict.outcome == "train" else [signals, *self.earlier][: STRICT.retrain.watches - 1]
+        self.earlier = [] if verdict.outcome == "train" else [signals, *self.earlier][: self.policy.retrain.watches - 1]
         if verdict.outcome == "train":
             self._evaluate(number, verdict.code, mae, gates)
         return self
@@ -70,9 +71,9 @@ class History:
         challenger = str(next(self.versions))
         change = None if self.champion is None else Estimate(mae, mae - 0.01, mae + 0.01)
         found = GATES.gates(
-            STRICT.promotion, mae=change, area=gates.pop("area", Estimate(mae, mae - 0.01, mae + 0.01)), **gates
+            self.policy.promotion, mae=change, area=gates.pop("area", Estimate(mae, mae - 0.01, mae + 0.01)), **gates
         )
-        verdict = promotion.decide(STRICT.promotion, found, champion_version=self.champion, retrain_code=code)
+        verdict = promotion.decide(self.policy.promotion, found, champion_version=self.champion, retrain_code=code)
         self._add("promotion", number, verdict, found, challenger)
         if verdict.outcome == "promote":
             self.production(challenger)
@@ -96,9 +97,9 @@ class History:
         self.decisions.append({
             "dag_id": "d", "run_id": f"batch {number}", "kind": kind, "batch_id": number + 10, "outcome": verdict.outcome,
             "code": verdict.code, "champion_version": self.champion, "challenger_version": challenger,
-            **{f"policy_{name}": value for name, value in STRICT.identity.items()},
+            **{f"policy_{name}": value for name, value in self.policy.identity.items()},
             "facts": json.loads(json.dumps(dict(verdict.facts)))
-            | {"batch_number": number, "measurement": measurement(STRICT, kind)},
+            | {"batch_number": number, "measurement": measurement(self.policy, kind)},
             "signals": [], "gates": [], ("signals" if kind == "retrain" else "gates"): rows,
         })  # fmt: skip
 
@@ -215,6 +216,19 @@ def test_a_hold_that_nobody_was_asked_about_leaves_an_unknown_champion():
     history = History().batch().batch(1.5).batch(1.0)
     asks = changed("promotion", approval=True)
     assert told(history, asks)[1:3] == [(0, "promotion", "HOLD_APPROVAL"), (1, "retrain", "CHAMPION_UNKNOWN")]
+
+
+def test_what_a_person_answered_counts_where_they_would_have_been_asked_too():
+    asks = changed("promotion", approval=True)
+    history = History(asks).batch().production("1").batch(1.5).production("2").batch(1.0)
+    assert [d["code"] for d in history.decisions if d["kind"] == "promotion"] == ["HOLD_APPROVAL", "HOLD_APPROVAL"]
+    assert {row.change for row in compare(history.decisions, asks)} == {"same"}
+    assert told(history, STRICT)[1:] == [
+        (0, "promotion", "PROMOTE_FIRST_MODEL"), (1, "retrain", "TRAIN_PERFORMANCE_DEGRADED"),
+        (1, "promotion", "PROMOTE_BETTER"), (2, "retrain", "SKIP_NO_MATERIAL_CHANGE"),
+    ]  # fmt: skip
+    # Who rejects at once asks nobody: the approved challenger comes into production in the recorded world alone.
+    assert told(history, PICKY)[3:] == [(1, "promotion", "REJECT_NOT_BETTER"), (2, "retrain", "OTHER_CHAMPION")]
 
 
 def test_evidence_that_was_measured_otherwise_is_not_judged():
