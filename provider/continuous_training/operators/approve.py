@@ -77,7 +77,13 @@ class ApproveOperator(HITLBranchOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> dict[str, Any]:
         """Follow the answer and return it."""
+        answer = self._answer(event)
+        # Following it ends the task by an exception wherever a branch is skipped, so the result is kept before.
+        context["ti"].xcom_push(key="return_value", value=answer)
         super().execute_complete(context, event)
+        return answer
+
+    def _answer(self, event: Mapping[str, Any]) -> dict[str, Any]:
         person = event.get("responded_by_user") or {}
         expired = bool(event.get("timedout")) or not person
         approved = event["chosen_options"] == [APPROVE]

@@ -180,6 +180,7 @@ def waiting(pipeline, tracking_uri):
     options = {
         "CORE__DAGS_FOLDER": dags,
         "CORE__LOAD_EXAMPLES": False,
+        "CORE__PLUGINS_FOLDER": ROOT / "local" / "airflow_plugins",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": 2,
         "CORE__DAGBAG_IMPORT_TIMEOUT": 300,
