@@ -61,6 +61,39 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.explanations = Counter(
+            "ct_explanations_total",
+            "Rows that were to be explained, by result: ok, unpriced, not_additive, failed, busy.",
+            ["result"],
+            registry=registry,
+        )
+        self.explain_seconds = Histogram(
+            "ct_explanation_duration_seconds", "Time to explain the rows of a call.", buckets=_LATENCY, registry=registry
+        )
+        self.refused = Counter(
+            "ct_requests_refused_total",
+            "Requests that got no further than key, rate, size or time, by reason: key, rate, size, time.",
+            ["reason"],
+            registry=registry,
+        )
+        self.feedback = Counter(
+            "ct_feedback_total",
+            "Real prices that were given, by result: stored, unchanged, unknown, unavailable.",
+            ["result"],
+            registry=registry,
+        )
+        self.feedback_error = Histogram(
+            "ct_feedback_abs_log_error",
+            "Absolute difference of the logarithms of real and predicted price.",
+            buckets=(0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 2.0),
+            registry=registry,
+        )
+        for result in ("ok", "unpriced", "not_additive", "failed", "busy"):
+            self.explanations.labels(result)
+        for reason in ("key", "rate", "size", "time"):
+            self.refused.labels(reason)
+        for result in ("stored", "unchanged", "unknown", "unavailable"):
+            self.feedback.labels(result)
         for result in ("loaded", "failed", "no_model", "unavailable"):
             self.reloads.labels(result)
         for reason in ("queue_full", "spool_full", "refused", "shutdown"):

@@ -1,4 +1,4 @@
-"""The OpenAPI document of the routes that read their body themselves."""
+"""The OpenAPI document: bodies of the routes that read them themselves, and the answers that every route may give."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ from typing import Any
 from fastapi import FastAPI
 from pydantic.json_schema import models_json_schema
 
-from ct_serving.schemas import EXAMPLE, Property, PropertyBatch
+from ct_serving import schemas
+from ct_serving.guard import OPEN_PATHS
+from ct_serving.schemas import EXAMPLE, FEEDBACK_EXAMPLE
+from ct_serving.v2_schemas import INFER_EXAMPLE, InferenceRequest
 
 _REQUEST_ID = {
     "name": "X-Request-ID",
@@ -18,36 +21,87 @@ _REQUEST_ID = {
     "description": "The id of the inference, a UUID; it is echoed. A request that is sent again with its id is the same "
     "inference: the first answer stays on record.",
 }
+_SEVERAL = {"instances": [EXAMPLE, {"zip_code": 601, "house_size": 1500}]}
+_BODIES = (schemas.Property, schemas.PropertyBatch, schemas.PropertyFew, schemas.Feedback, InferenceRequest)
+
+_KEY_SCHEMES = {
+    "ApiKey": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+    "Bearer": {"type": "http", "scheme": "bearer", "description": "the same key, or CT_ADMIN_TOKEN for /admin"},
+}
+_EVERYWHERE = {
+    "401": "No valid API key was sent (where keys are asked for).",
+    "429": "The client has sent too many requests; Retry-After says when the next is welcome.",
+    "500": "An unforeseen error; the log has it under the request id.",
+    "504": "There was no answer in time.",
+}
+_RETRY_AFTER = {"Retry-After": {"schema": {"type": "integer", "minimum": 1}, "description": "seconds"}}
+
+
+def _properties(batch: str) -> dict[str, Any]:
+    """One property, or several as ``instances``: an object with that name is never a single one."""
+    one = {"allOf": [{"$ref": "#/components/schemas/Property"}, {"not": {"required": ["instances"]}}]}
+    return {
+        "schema": {"anyOf": [one, {"$ref": f"#/components/schemas/{batch}"}]},
+        "examples": {
+            "one": {"summary": "One property", "value": EXAMPLE},
+            "several": {"summary": "Several properties", "value": _SEVERAL},
+        },
+    }
+
+
+def _bodies() -> dict[str, dict[str, Any]]:
+    infer = {
+        "schema": {"$ref": "#/components/schemas/InferenceRequest"},
+        "examples": {"two": {"summary": "Two properties, a tensor for each field", "value": INFER_EXAMPLE}},
+    }
+    return {
+        "/predict": _properties("PropertyBatch"),
+        "/explain": _properties("PropertyFew"),
+        "/feedback": {
+            "schema": {"$ref": "#/components/schemas/Feedback"},
+            "examples": {"sale": {"summary": "What it was sold for", "value": FEEDBACK_EXAMPLE}},
+        },
+        "/v2/models/{name}/infer": infer,
+        "/v2/models/{name}/versions/{version}/infer": infer,
+    }
 
 
 def complete(app: FastAPI) -> Callable[[], dict[str, Any]]:
-    """FastAPI's document with the body of ``/predict``, which is parsed by hand for speed and errors by row."""
+    """FastAPI's document with what FastAPI does not see: bodies parsed by hand, keys, and the answers of the middleware."""
     generate = app.openapi
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
             document = generate()
+            schemes = document["components"]
             _, definitions = models_json_schema(
-                [(Property, "validation"), (PropertyBatch, "validation")], ref_template="#/components/schemas/{model}"
+                [(model, "validation") for model in _BODIES], ref_template="#/components/schemas/{model}"
             )
-            document["components"]["schemas"].update(definitions["$defs"])
-            route = document["paths"]["/predict"]["post"]
-            route["parameters"] = [_REQUEST_ID]
-            route["requestBody"] = {
-                "required": True,
-                "content": {
-                    "application/json": {
-                        "schema": {
-                            "anyOf": [{"$ref": f"#/components/schemas/{name}"} for name in ("Property", "PropertyBatch")]
-                        },
-                        "examples": {
-                            "one": {"summary": "One property", "value": EXAMPLE},
-                            "many": {"summary": "Several properties", "value": {"instances": [EXAMPLE, {"zip_code": 601}]}},
-                        },
-                    }
-                },
-            }
+            schemes["schemas"].update(definitions["$defs"])
+            schemes["securitySchemes"] = _KEY_SCHEMES
+            for path, content in _bodies().items():
+                operation = document["paths"][path]["post"]
+                operation.setdefault("parameters", []).append(_REQUEST_ID)
+                operation["requestBody"] = {"required": True, "content": {"application/json": content}}
+            for path, operations in document["paths"].items():
+                for operation in operations.values():
+                    _add_common(path, operation)
             app.openapi_schema = document
         return app.openapi_schema
 
     return openapi
+
+
+def _add_common(path: str, operation: dict[str, Any]) -> None:
+    answers = operation["responses"]
+    shape = {"$ref": f"#/components/schemas/{'V2Refusal' if path.startswith('/v2') else 'Refusal'}"}
+    for status, description in _EVERYWHERE.items():
+        if status in ("401", "429") and path.startswith(OPEN_PATHS):
+            continue
+        answers.setdefault(status, {"description": description, "content": {"application/json": {"schema": shape}}})
+    if not path.startswith(OPEN_PATHS):
+        # Without keys in the settings nothing is asked for.
+        operation["security"] = [{}, {"ApiKey": []}, {"Bearer": []}]
+    for status in ("429", "503", "504"):
+        if status in answers and "/health/" not in path:
+            answers[status]["headers"] = _RETRY_AFTER

@@ -88,7 +88,7 @@ class PredictRoute:
         """Answer one request; the model is taken once, and the answer names the one that computed it."""
         call = _Call(
             request_id=request.state.request_id,
-            client=None if request.client is None else request.client.host,
+            client=request.state.client,
             model=self._holder.current,
         )
         rows: list[_Row] = []
