@@ -170,10 +170,10 @@ def _asked(outputs: Any, binary: bool) -> list[tuple[str, bool]]:
     asked = []
     for output in outputs:
         name = output.get("name") if isinstance(output, dict) else None
-        if name not in OUTPUTS:
+        if not isinstance(name, str) or name not in OUTPUTS:
             raise TensorError(f"there is no output {str(name)[:100]!r}; the outputs are {', '.join(OUTPUTS)}")
         own = _parameter(output, "binary_data")
-        asked.append((str(name), binary if own is None else own is True))
+        asked.append((name, binary if own is None else own is True))
     return asked or [(name, binary) for name in OUTPUTS]
 
 
