@@ -10,6 +10,7 @@ from pydantic.json_schema import models_json_schema
 
 from ct_serving import schemas
 from ct_serving.guard import OPEN_PATHS
+from ct_serving.openapi_examples import ANSWERS, REFUSALS
 from ct_serving.schemas import EXAMPLE, FEEDBACK_EXAMPLE
 from ct_serving.v2_schemas import INFER_EXAMPLE, InferenceRequest
 
@@ -17,9 +18,10 @@ _REQUEST_ID = {
     "name": "X-Request-ID",
     "in": "header",
     "required": False,
-    "schema": {"type": "string", "format": "uuid"},
-    "description": "The id of the inference, a UUID; it is echoed. A request that is sent again with its id is the same "
-    "inference: the first answer stays on record.",
+    "schema": {"type": "string"},
+    "example": "4f6e2f0a-7d0a-4c3e-9b8e-2f1f0a7c9d11",
+    "description": "The id of the call, echoed. For an inference it must be a UUID to count: a request that is sent again "
+    "with its id is the same inference, and the first answer stays on record. Anything else is replaced by a new UUID.",
 }
 _SEVERAL = {"instances": [EXAMPLE, {"zip_code": 601, "house_size": 1500}]}
 _BODIES = (schemas.Property, schemas.PropertyBatch, schemas.PropertyFew, schemas.Feedback, InferenceRequest)
@@ -86,14 +88,30 @@ def complete(app: FastAPI) -> Callable[[], dict[str, Any]]:
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _add_common(path, operation)
+                    _add_examples(path, operation)
+            # What FastAPI says of refused parameters; here they are refused in the shape of all refusals.
+            for name in ("HTTPValidationError", "ValidationError"):
+                schemes["schemas"].pop(name, None)
             app.openapi_schema = document
         return app.openapi_schema
 
     return openapi
 
 
+def _add_examples(path: str, operation: dict[str, Any]) -> None:
+    """An example of the answer, and of the refusal that a client may mend."""
+    answers = operation["responses"]
+    if path in ANSWERS:
+        answers["200"]["content"]["application/json"]["example"] = ANSWERS[path]
+    if "422" in answers:
+        answers["422"]["content"]["application/json"]["example"] = REFUSALS.get(path, REFUSALS["/predict"])
+
+
 def _add_common(path: str, operation: dict[str, Any]) -> None:
     answers = operation["responses"]
+    if "HTTPValidationError" in str(answers.get("422")):
+        # Its parameters are texts: none of them is refused for its form.
+        del answers["422"]
     shape = {"$ref": f"#/components/schemas/{'V2Refusal' if path.startswith('/v2') else 'Refusal'}"}
     for status, description in _EVERYWHERE.items():
         if status in ("401", "429") and path.startswith(OPEN_PATHS):
