@@ -119,7 +119,7 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
         seconds=settings.request_seconds,
         access_log=settings.access_log,
     )
-    app.openapi = complete(app)  # type: ignore[method-assign]
+    app.openapi = complete(app, service.guard.required)  # type: ignore[method-assign]
     return app
 
 

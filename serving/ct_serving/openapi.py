@@ -68,7 +68,7 @@ def _bodies() -> dict[str, dict[str, Any]]:
     }
 
 
-def complete(app: FastAPI) -> Callable[[], dict[str, Any]]:
+def complete(app: FastAPI, key_required: bool) -> Callable[[], dict[str, Any]]:
     """FastAPI's document with what FastAPI does not see: bodies parsed by hand, keys, and the answers of the middleware."""
     generate = app.openapi
 
@@ -88,6 +88,7 @@ def complete(app: FastAPI) -> Callable[[], dict[str, Any]]:
             for path, operations in document["paths"].items():
                 for operation in operations.values():
                     _add_common(path, operation)
+                    _add_security(path, operation, key_required)
                     _add_examples(path, operation)
             # What FastAPI says of refused parameters; here they are refused in the shape of all refusals.
             for name in ("HTTPValidationError", "ValidationError"):
@@ -107,6 +108,13 @@ def _add_examples(path: str, operation: dict[str, Any]) -> None:
         answers["422"]["content"]["application/json"]["example"] = REFUSALS.get(path, REFUSALS["/predict"])
 
 
+def _add_security(path: str, operation: dict[str, Any], key_required: bool) -> None:
+    if path.startswith("/admin/"):
+        operation["security"] = [{"Bearer": []}]
+    elif key_required and not path.startswith(OPEN_PATHS):
+        operation["security"] = [{"ApiKey": []}, {"Bearer": []}]
+
+
 def _add_common(path: str, operation: dict[str, Any]) -> None:
     answers = operation["responses"]
     if "HTTPValidationError" in str(answers.get("422")):
@@ -117,9 +125,6 @@ def _add_common(path: str, operation: dict[str, Any]) -> None:
         if status in ("401", "429") and path.startswith(OPEN_PATHS):
             continue
         answers.setdefault(status, {"description": description, "content": {"application/json": {"schema": shape}}})
-    if not path.startswith(OPEN_PATHS):
-        # Without keys in the settings nothing is asked for.
-        operation["security"] = [{}, {"ApiKey": []}, {"Bearer": []}]
     for status in ("429", "503", "504"):
         if status in answers and "/health/" not in path:
             answers[status]["headers"] = _RETRY_AFTER

@@ -6,7 +6,7 @@ from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from ct_serving.schemas import MAX_INSTANCES
+from ct_serving.schemas import FIELDS, MAX_INSTANCES
 from ct_serving.v2_tensors import DATATYPES, OUTPUTS
 
 INFER_EXAMPLE: Final[dict[str, Any]] = {
@@ -22,10 +22,14 @@ INFER_EXAMPLE: Final[dict[str, Any]] = {
 class InputTensor(BaseModel):
     """One field of all properties; fields that are not sent are unknown."""
 
-    name: str = Field(examples=["house_size"])
-    shape: list[int] = Field(description=f"[n] or [n, 1], n up to {MAX_INSTANCES}", examples=[[2, 1]])
-    datatype: str = Field(description=f"one of {', '.join(DATATYPES)}", examples=["FP64"])
-    data: list[Any] | None = Field(None, description="n values; null, NaN and a blank text are unknown", examples=[[920, 2400]])
+    name: str = Field(examples=["house_size"], json_schema_extra={"enum": list(FIELDS)})
+    shape: list[int] = Field(
+        min_length=1, max_length=2, description=f"[n] or [n, 1], the same n for all, up to {MAX_INSTANCES}", examples=[[2, 1]]
+    )
+    datatype: str = Field(examples=["FP64"], json_schema_extra={"enum": list(DATATYPES)})
+    data: list[Any] | None = Field(
+        None, description="n values, flat or by rows; null and a blank text are unknown", examples=[[920, 2400]]
+    )
     parameters: dict[str, Any] | None = Field(
         None, description="binary_data_size: the data are so many bytes behind the JSON, in the order of the inputs"
     )
@@ -34,7 +38,7 @@ class InputTensor(BaseModel):
 class RequestedOutput(BaseModel):
     """An output that is wanted."""
 
-    name: str = Field(description=f"one of {', '.join(OUTPUTS)}", examples=["price"])
+    name: str = Field(examples=["price"], json_schema_extra={"enum": list(OUTPUTS)})
     parameters: dict[str, Any] | None = Field(None, description="binary_data: true for bytes behind the JSON")
 
 
