@@ -13,6 +13,7 @@ from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
 from ct_serving import schemas
+from ct_serving.hot_route import HotRoute
 from ct_serving.inference_log import InferenceLog
 from ct_serving.metrics import Metrics
 from ct_serving.middleware import RequestMiddleware
@@ -22,6 +23,7 @@ from ct_serving.poller import Poller
 from ct_serving.predicting import PredictRoute
 from ct_serving.registry import MlflowRegistry, Registry
 from ct_serving.settings import Settings
+from ct_serving.shadow import Shadow
 
 _REFUSALS: dict[int | str, dict[str, Any]] = {
     413: {"model": schemas.Refusal, "description": "The body is too large."},
@@ -41,16 +43,28 @@ class Service:
         self.log = InferenceLog(settings, self.metrics)
         source = registry or MlflowRegistry(settings.tracking_uri, settings.model_name, settings.alias)
         self.poller = Poller(source, self.holder, self.metrics, settings.reload_seconds)
+        shadowed = ModelHolder()
+        self.shadow = Shadow(shadowed, self.holder, self.log, self.metrics)
+        self.shadow_poller: Poller | None = None
+        if settings.shadow_alias and registry is None:
+            challenger = MlflowRegistry(settings.tracking_uri, settings.model_name, settings.shadow_alias)
+            self.shadow_poller = Poller(challenger, shadowed, self.metrics, settings.reload_seconds, "shadow")
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
         """Run the inference log and the poller while the application runs; neither can keep it from starting."""
         self.log.start()
         self.poller.start()
+        self.shadow.start()
+        if self.shadow_poller is not None:
+            self.shadow_poller.start()
         try:
             yield
         finally:
             self.poller.stop()
+            if self.shadow_poller is not None:
+                self.shadow_poller.stop()
+            await run_in_threadpool(self.shadow.stop)
             await run_in_threadpool(self.log.close)
 
     def degraded(self) -> list[dict[str, str]]:
@@ -74,8 +88,10 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
     app.state.service = service
     _add_health(app, service)
     _add_model(app, service)
-    _add_predict(app, service)
+    work = PredictRoute(service.holder, service.log, service.metrics, settings, service.shadow)
+    _add_predict(app, work)
     app.add_middleware(RequestMiddleware, metrics=service.metrics)
+    app.add_middleware(HotRoute, work=work, metrics=service.metrics)
     app.openapi = complete(app)  # type: ignore[method-assign]
     return app
 
@@ -156,9 +172,7 @@ def _bearer(token: str) -> Callable[..., None]:
     return check
 
 
-def _add_predict(app: FastAPI, service: Service) -> None:
-    work = PredictRoute(service.holder, service.log, service.metrics)
-
+def _add_predict(app: FastAPI, work: PredictRoute) -> None:
     @app.post(
         "/predict",
         tags=["prices"],

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping, Sequence
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
@@ -14,6 +17,7 @@ class Metrics:
 
     def __init__(self) -> None:
         registry = self.registry = CollectorRegistry()
+        self._info: dict[str, tuple[str, str, str, str]] = {}
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
         self.requests = Counter("http_requests_total", "HTTP requests.", ["handler", "method", "status"], registry=registry)
@@ -25,15 +29,18 @@ class Metrics:
             registry=registry,
         )
         self.model_info = Gauge(
-            "ct_model_info", "1 for the model that answers.", ["model", "version", "alias", "run_id"], registry=registry
+            "ct_model_info",
+            "1 for the model that answers, and for the one in its shadow.",
+            ["model", "version", "alias", "run_id"],
+            registry=registry,
         )
         self.model_loaded = Gauge(
             "ct_model_loaded_timestamp_seconds", "When the model that answers was loaded.", registry=registry
         )
         self.reloads = Counter(
             "ct_model_reload_total",
-            "Tries to follow the alias, by result: loaded, failed, no_model, unavailable.",
-            ["result"],
+            "Tries to follow an alias, by result: loaded, failed, no_model, unavailable; by the role of its model.",
+            ["result", "role"],
             registry=registry,
         )
         self.reload_seconds = Histogram(
@@ -61,13 +68,42 @@ class Metrics:
             ["reason"],
             registry=registry,
         )
+        self.shadow_left_out = Counter(
+            "ct_shadow_left_out_total", "Rows that the challenger did not price, for want of time or room.", registry=registry
+        )
+        self.shadow_failed = Counter("ct_shadow_failed_total", "Rows that the challenger could not price.", registry=registry)
+        self.not_on_record = Counter(
+            "ct_inference_log_refused_answers_total",
+            "Prices that were not given because their rows could not be made safe (durable mode).",
+            registry=registry,
+        )
         for result in ("loaded", "failed", "no_model", "unavailable"):
-            self.reloads.labels(result)
+            self.reloads.labels(result, "primary")
         for reason in ("queue_full", "spool_full", "refused", "shutdown"):
             self.dropped.labels(reason)
 
-    def answers_with(self, *, model: str, version: str, alias: str, run_id: str, loaded_at: float) -> None:
-        """Say which model answers from now on; ``loaded_at`` is a Unix time."""
-        self.model_info.clear()
-        self.model_info.labels(model, version, alias, run_id).set(1)
-        self.model_loaded.set(loaded_at)
+    def priced(self, version: str, role: str, prices: Sequence[Sequence[float]]) -> None:
+        """Count prices: rows of price, low and high end of the interval, in dollars."""
+        self.predictions.labels(version, role).inc(len(prices))
+        if role == "primary":
+            for price, low, high in prices:
+                self.price.observe(price)
+                self.interval_ratio.observe(high / low)
+
+    def warned(self, warnings: Iterable[Mapping[str, str]]) -> None:
+        """Count warnings that were given."""
+        for (name, kind), count in Tally((warning["field"], warning["kind"]) for warning in warnings).items():
+            self.input_warnings.labels(name, kind).inc(count)
+
+    def answers_with(self, role: str, *, model: str, version: str, alias: str, run_id: str, loaded_at: float) -> None:
+        """Say which model has the role from now on; ``loaded_at`` is a Unix time."""
+        self.answers_no_more(role)
+        self._info[role] = (model, version, alias, run_id)
+        self.model_info.labels(*self._info[role]).set(1)
+        if role == "primary":
+            self.model_loaded.set(loaded_at)
+
+    def answers_no_more(self, role: str) -> None:
+        """Say that no model has the role."""
+        if role in self._info:
+            self.model_info.remove(*self._info.pop(role))
