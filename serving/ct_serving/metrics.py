@@ -2,14 +2,50 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from threading import Lock
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector
+from prometheus_client.metrics_core import HistogramMetricFamily
+from prometheus_client.registry import Collector
+from prometheus_client.utils import floatToGoString
 
 _LATENCY = (0.001, 0.0025, 0.005, 0.01, 0.015, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 _PRICES = (25e3, 50e3, 100e3, 150e3, 200e3, 300e3, 400e3, 500e3, 750e3, 1e6, 1.5e6, 2e6, 3e6, 5e6, 10e6)
 _RATIOS = (1.25, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 7.0, 10.0, 15.0, 25.0)
+
+
+class BatchHistogram(Collector):
+    """A histogram without labels that takes many values at once, under one lock instead of two locks a value."""
+
+    def __init__(self, name: str, documentation: str, bounds: Sequence[float], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._documentation = documentation
+        self._bounds = tuple(bounds)
+        self._lock = Lock()
+        self._counts = [0] * (len(bounds) + 1)
+        self._sum = 0.0
+        registry.register(self)
+
+    def observe(self, values: Sequence[float]) -> None:
+        """Count values; a value that equals a bound is within it."""
+        places = [bisect_left(self._bounds, value) for value in values]
+        with self._lock:
+            for place in places:
+                self._counts[place] += 1
+            self._sum += sum(values)
+
+    def collect(self) -> Iterator[HistogramMetricFamily]:
+        """The family as it is now."""
+        with self._lock:
+            counts, total = list(accumulate(self._counts)), self._sum
+        names = [*map(floatToGoString, self._bounds), "+Inf"]
+        family = HistogramMetricFamily(self._name, self._documentation)
+        family.add_metric([], list(zip(names, counts, strict=True)), total)
+        yield family
 
 
 class Metrics:
@@ -50,10 +86,9 @@ class Metrics:
             registry=registry,
         )
         self.predictions = Counter("ct_predictions_total", "Prices given.", ["version", "role"], registry=registry)
-        self.price = Histogram("ct_prediction_price_usd", "Prices given, in dollars.", buckets=_PRICES, registry=registry)
-        self.interval_ratio = Histogram(
-            "ct_prediction_interval_ratio", "Upper over lower end of the interval.", buckets=_RATIOS, registry=registry
-        )
+        self.price = BatchHistogram("ct_prediction_price_usd", "Prices given, in dollars.", _PRICES, registry)
+        ratio = "Upper over lower end of the interval."
+        self.interval_ratio = BatchHistogram("ct_prediction_interval_ratio", ratio, _RATIOS, registry)
         self.input_warnings = Counter(
             "ct_input_warnings_total", "Warnings given with a price.", ["field", "kind"], registry=registry
         )
@@ -86,9 +121,8 @@ class Metrics:
         """Count prices: rows of price, low and high end of the interval, in dollars."""
         self.predictions.labels(version, role).inc(len(prices))
         if role == "primary":
-            for price, low, high in prices:
-                self.price.observe(price)
-                self.interval_ratio.observe(high / low)
+            self.price.observe([price for price, _, _ in prices])
+            self.interval_ratio.observe([high / low for _, low, high in prices])
 
     def warned(self, warnings: Iterable[Mapping[str, str]]) -> None:
         """Count warnings that were given."""
