@@ -66,6 +66,7 @@ class InferenceLog:
         self._database = Database(settings.database_url)
         self._spool: Spool | None = None
         self._own_trouble: dict[str, str] = {}
+        metrics.queue_size.set_function(lambda: self._queued_rows)
 
     @property
     def trouble(self) -> dict[str, str]:
@@ -178,7 +179,6 @@ class InferenceLog:
     def _end(self, entries: list[Entry], *, kept: bool) -> None:
         with self._changed:
             self._queued_rows -= sum(len(entry.rows) for entry in entries)
-            self._metrics.queue_size.set(self._queued_rows)
         for entry in entries:
             entry.end(kept)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import random
 import shutil
@@ -99,7 +100,10 @@ class MlflowRegistry:
     def _connected(self) -> Any:
         if self._client is None:
             import mlflow
+            import mlflow.pyfunc
 
+            # What is imported by now stays: the collector need not look through it while requests wait.
+            gc.freeze()
             # Artifacts and proxied downloads read the module's address, not the client's.
             mlflow.set_tracking_uri(self._uri)
             mlflow.set_registry_uri(self._uri)
