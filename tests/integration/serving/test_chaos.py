@@ -14,7 +14,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from clients import Answered, Clients
+from steady_clients import Answered, Clients
 
 RATE = 200
 
@@ -36,7 +36,7 @@ class Corrupted:
 
     def __init__(self, registry: Any, artifacts: Path, version: str) -> None:
         source = registry.client.get_model_version(registry.name, version).source
-        (stored,) = {path for path in artifacts.rglob(source.rsplit("/", 1)[1])}
+        (stored,) = set(artifacts.rglob(source.rsplit("/", 1)[1]))
         files = list(stored.rglob("model.json"))
         assert files, stored
         for file in files:

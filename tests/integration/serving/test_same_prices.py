@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,11 +14,11 @@ from typing import Any
 import httpx
 import numpy as np
 import pytest
-from conftest import ROOT, wait_until
 from house_prices.requests import golden_requests, request_frame
+
 from local.postgres import free_port
 
-sys.path.insert(0, str(ROOT / "tests" / "unit" / "model"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "unit" / "model"))
 
 pytestmark = pytest.mark.integration
 
@@ -56,7 +57,11 @@ def scoring_server(trained: tuple[str, Any], mlflow_server: Any) -> Iterator[str
     server = subprocess.Popen(command, env=env, start_new_session=True)
     url = f"http://127.0.0.1:{port}"
     try:
-        wait_until(lambda: _answers(url), 240, "mlflow models serve is up")
+        deadline = time.monotonic() + 240
+        while not _answers(url):
+            assert server.poll() is None, "mlflow models serve ended"
+            assert time.monotonic() < deadline, "mlflow models serve is not up"
+            time.sleep(0.2)
         yield url
     finally:
         os.killpg(server.pid, signal.SIGTERM)
