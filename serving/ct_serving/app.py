@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hmac
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
@@ -18,10 +18,10 @@ from ct_serving.bounded import BoundedPool
 from ct_serving.error_handlers import add_refusals
 from ct_serving.explaining import ExplainRoute
 from ct_serving.feedback import FeedbackRoute
-from ct_serving.guard import Guard
+from ct_serving.guard import Admission, Guard
 from ct_serving.history import HistoryRoute, Language
+from ct_serving.hot_route import HotRoute
 from ct_serving.inference_log import InferenceLog
-from ct_serving.inner import Predict
 from ct_serving.keys import KeyRing
 from ct_serving.metrics import Metrics
 from ct_serving.middleware import RequestMiddleware
@@ -32,6 +32,7 @@ from ct_serving.predicting import PredictRoute
 from ct_serving.registry import MlflowRegistry, Registry
 from ct_serving.route_database import Database
 from ct_serving.settings import Settings
+from ct_serving.shadow import Shadow
 from ct_serving.v2 import V2Routes
 from ct_serving.v2_routes import add_v2
 
@@ -70,6 +71,12 @@ class Service:
         self.explain_pool = BoundedPool("explain", settings.explain_threads, settings.explain_waiting)
         source = registry or MlflowRegistry(settings.tracking_uri, settings.model_name, settings.alias)
         self.poller = Poller(source, self.holder, self.metrics, settings.reload_seconds)
+        shadowed = ModelHolder()
+        self.shadow = Shadow(shadowed, self.holder, self.log, self.metrics)
+        self.shadow_poller: Poller | None = None
+        if settings.shadow_alias and registry is None:
+            challenger = MlflowRegistry(settings.tracking_uri, settings.model_name, settings.shadow_alias)
+            self.shadow_poller = Poller(challenger, shadowed, self.metrics, settings.reload_seconds, "shadow")
 
     @asynccontextmanager
     async def lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
@@ -78,13 +85,26 @@ class Service:
             logger.warning("no API keys are set: everybody who reaches this port may ask, without a limit (docs/serving.md)")
         self.log.start()
         self.poller.start()
+        self.shadow.start()
+        if self.shadow_poller is not None:
+            self.shadow_poller.start()
         try:
             yield
         finally:
             self.poller.stop()
+            if self.shadow_poller is not None:
+                self.shadow_poller.stop()
+            await run_in_threadpool(self.shadow.stop)
             self.explain_pool.close()
             self.database.close()
             await run_in_threadpool(self.log.close)
+
+    def admit(self, path: str, headers: Iterable[tuple[bytes, bytes]]) -> Admission:
+        """What the guard says of a request; refusals are counted."""
+        admission = self.guard.check(path, headers)
+        if admission.refused:
+            self.metrics.refused.labels("rate" if admission.http_status == 429 else "key").inc()
+        return admission
 
     def degraded(self) -> list[dict[str, str]]:
         """What does not work as it should, for ``/health/ready``."""
@@ -105,20 +125,21 @@ def create_app(settings: Settings, registry: Registry | None = None) -> FastAPI:
         lifespan=service.lifespan,
     )
     app.state.service = service
-    predict = PredictRoute(service.holder, service.log, service.metrics)
+    predict = PredictRoute(service.holder, service.log, service.metrics, settings, service.shadow)
     _add_health(app, service)
     _add_model(app, service)
     _add_predict(app, predict)
     _add_beside(app, service, predict)
     add_v2(app, V2Routes(predict, service.holder, service.log, settings.model_name), service.holder)
     add_refusals(app)
-    app.add_middleware(
-        RequestMiddleware,
-        metrics=service.metrics,
-        guard=service.guard,
-        seconds=settings.request_seconds,
-        access_log=settings.access_log,
-    )
+    limits: dict[str, Any] = {
+        "metrics": service.metrics,
+        "check": service.admit,
+        "seconds": settings.request_seconds,
+        "access_log": settings.access_log,
+    }
+    app.add_middleware(RequestMiddleware, **limits)
+    app.add_middleware(HotRoute, work=predict, **limits)
     app.openapi = complete(app, service.guard.required)  # type: ignore[method-assign]
     return app
 
@@ -228,7 +249,7 @@ def _add_predict(app: FastAPI, work: PredictRoute) -> None:
         return await work(request)
 
 
-def _add_beside(app: FastAPI, service: Service, predict: Predict) -> None:
+def _add_beside(app: FastAPI, service: Service, predict: PredictRoute) -> None:
     explaining = ExplainRoute(predict, service.holder, service.explain_pool, service.metrics)
     giving = FeedbackRoute(service.database, service.settings, service.metrics)
 

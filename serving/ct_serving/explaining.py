@@ -23,9 +23,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ct_serving.bounded import BoundedPool, BusyError
-from ct_serving.inner import Predict, ask_predict
+from ct_serving.inner import ask_predict
 from ct_serving.metrics import Metrics
 from ct_serving.model_holder import LoadedModel, ModelHolder, frame
+from ct_serving.predicting import PredictRoute
 from ct_serving.refusals import RouteError, json_answer, read_body, try_later
 from ct_serving.schemas import EXAMPLE, MAX_EXPLAINED, Property, parse_property, problem
 
@@ -46,7 +47,7 @@ class NotAdditiveError(Exception):
 class ExplainRoute:
     """The route's dependencies and its work."""
 
-    def __init__(self, predict: Predict, holder: ModelHolder, pool: BoundedPool, metrics: Metrics) -> None:
+    def __init__(self, predict: PredictRoute, holder: ModelHolder, pool: BoundedPool, metrics: Metrics) -> None:
         self._predict = predict
         self._holder = holder
         self._pool = pool
@@ -66,11 +67,9 @@ class ExplainRoute:
 
     async def _explained(self, request: Request, body: bytes, instances: list[Any] | None) -> Response:
         before = self._holder.current
-        status, content, refused = await ask_predict(self._predict, request, body)
+        status, content, headers = await ask_predict(self._predict, request, body)
         if status != 200:
             self._metrics.explanations.labels("unpriced").inc()
-            # Its id and length are set again on the way out.
-            headers = {"Retry-After": value} if (value := refused.headers.get("Retry-After")) else None
             return json_answer(content, status, headers)
         model = self._answering(content["model"]["version"], before)
         given = [orjson.loads(body)] if instances is None else instances

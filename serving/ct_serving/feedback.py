@@ -42,8 +42,8 @@ def waits_in_spool(directory: Path, request_id: UUID) -> bool:
         return False
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as spool:
-            # A row is a JSON array that begins with the request id.
-            beginning = f'["{request_id}"'.encode()
+            # A row is a JSON object that begins with the request id.
+            beginning = f'{{"request_id":"{request_id}"'.encode()
             statement = "SELECT 1 FROM pending WHERE substr(row, 1, ?) = ? LIMIT 1"
             return spool.execute(statement, (len(beginning), beginning)).fetchone() is not None
     except sqlite3.Error as error:

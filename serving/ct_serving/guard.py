@@ -34,6 +34,10 @@ class Admission:
         return self.http_status != 200
 
 
+Check = Callable[[str, Iterable[tuple[bytes, bytes]]], Admission]
+"""Decides by the path and the headers (an ASGI scope's) of a request."""
+
+
 class TokenBucket:
     """``burst`` tokens, refilled by ``rate`` a second."""
 

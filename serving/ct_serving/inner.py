@@ -2,26 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import orjson
 from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Message
 
-Predict = Callable[[Request], Awaitable[Response]]
+from ct_serving.predicting import PredictRoute
 
 
-async def ask_predict(predict: Predict, request: Request, body: bytes) -> tuple[int, Any, Response]:
-    """The status, content and answer of ``/predict`` to ``body`` under the request id and client of ``request``."""
-
-    async def receive() -> Message:
-        return {"type": "http.request", "body": body, "more_body": False}
-
-    headers = [
-        (name, value) for name, value in request.scope["headers"] if name not in (b"content-length", b"transfer-encoding")
-    ]
-    headers += [(b"content-length", str(len(body)).encode()), (b"content-type", b"application/json")]
-    answer = await predict(Request({**request.scope, "path": "/predict", "headers": headers}, receive))
-    return answer.status_code, orjson.loads(bytes(answer.body)), answer
+async def ask_predict(predict: PredictRoute, request: Request, body: bytes) -> tuple[int, Any, dict[str, str]]:
+    """The status, content and headers of ``/predict``'s answer to ``body`` under the request id and client of ``request``."""
+    answer = await predict.answer(request.state.request_id, body, request.state.client)
+    return answer.status, orjson.loads(answer.body), {name.decode(): value.decode() for name, value in answer.headers}

@@ -10,6 +10,8 @@ from uuid import UUID
 
 import orjson
 
+logger = logging.getLogger(__name__)
+
 REQUEST: ContextVar[tuple[UUID, str | None] | None] = ContextVar("request", default=None)
 """Id and client of the request that is being answered."""
 
@@ -44,3 +46,9 @@ def configure(log_format: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(TEXT_FORMAT) if log_format == "text" else JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+
+
+def log_access(method: str, handler: str, status: int, seconds: float) -> None:
+    """A line for one request; ``handler`` is the path of its route."""
+    fields = {"method": method, "handler": handler, "status": status, "seconds": round(seconds, 6)}
+    logger.info("%s %s %d", method, handler, status, extra={"fields": fields})

@@ -14,8 +14,8 @@ from uuid import UUID, uuid4
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ct_serving.guard import Guard
-from ct_serving.logs import REQUEST
+from ct_serving.guard import Check
+from ct_serving.logs import REQUEST, log_access
 from ct_serving.metrics import Metrics
 from ct_serving.refusals import refusal_at, too_large
 from ct_serving.schemas import MAX_BODY_BYTES, problem
@@ -48,11 +48,11 @@ class RequestMiddleware:
     ``client`` is the name of the API key, never the key; without keys it is the address that the request came from.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics, guard: Guard, seconds: float, access_log: bool = False) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, check: Check, seconds: float, access_log: bool = False) -> None:
         """A request that has no answer after ``seconds`` gets a 504; ``access_log``: a log line for every request."""
         self._app = app
         self._metrics = metrics
-        self._guard = guard
+        self._check = check
         self._seconds = seconds
         self._access_log = access_log
 
@@ -63,7 +63,7 @@ class RequestMiddleware:
             return
         started = time.perf_counter()
         request_id = request_id_of(scope)
-        admission = self._guard.check(scope["path"], scope["headers"])
+        admission = self._check(scope["path"], scope["headers"])
         address = scope.get("client")
         client = admission.client or (address[0] if address else None)
         scope.setdefault("state", {}).update(request_id=request_id, client=client)
@@ -80,7 +80,6 @@ class RequestMiddleware:
 
         try:
             if admission.refused:
-                self._metrics.refused.labels("rate" if admission.http_status == 429 else "key").inc()
                 answer: Response | None = refusal_at(
                     scope["path"], request_id, admission.http_status, admission.detail, dict(admission.headers)
                 )
@@ -123,8 +122,7 @@ class RequestMiddleware:
         self._metrics.requests.labels(handler, method, str(status)).inc()
         self._metrics.request_seconds.labels(handler, method).observe(seconds)
         if self._access_log:
-            fields = {"method": method, "handler": handler, "status": status, "seconds": round(seconds, 6)}
-            logger.info("%s %s %d", method, handler, status, extra={"fields": fields})
+            log_access(method, handler, status, seconds)
 
 
 def _content_length(scope: Scope) -> int | None:

@@ -28,8 +28,14 @@ class Settings:
     """The cap of the spool; rows beyond it are dropped and counted."""
     queue_max_rows: int = 100_000
     """The cap of the queue in memory; rows beyond it are dropped and counted."""
+    durable: bool = True
+    """Whether an answer waits until its row is safe: committed in PostgreSQL, or on the spool's disk."""
+    durable_seconds: float = 10.0
+    """How long it waits; a price whose row is not safe by then is not given (503)."""
     flush_seconds: float = 0.2
-    """How long a row waits for company before it is written."""
+    """How long a row waits for company before it is written where no answer waits for it."""
+    shadow_alias: str = "challenger"
+    """The alias whose model also prices a copy of the requests; empty: none does."""
     shutdown_seconds: float = 10.0
     """How long a stop waits for requests in flight, and then for the inference log."""
     api_keys: str = ""
@@ -75,6 +81,9 @@ class Settings:
 
         keys_file = values.get("CT_API_KEYS_FILE", "")
 
+        durable = values.get("CT_DURABLE", "") or "true"
+        if durable not in {"true", "false"}:
+            raise ValueError(f"CT_DURABLE must be true or false, not {durable!r}")
         return cls(
             database_url=values.get("CT_DATABASE_URL", ""),
             tracking_uri=values.get("MLFLOW_TRACKING_URI", ""),
@@ -85,6 +94,9 @@ class Settings:
             spool_directory=Path(values.get("CT_SPOOL_DIR") or default.spool_directory),
             spool_max_rows=int(number("CT_SPOOL_MAX_ROWS", default.spool_max_rows, 0)),
             queue_max_rows=int(number("CT_LOG_QUEUE_ROWS", default.queue_max_rows, 1)),
+            durable=durable == "true",
+            durable_seconds=number("CT_DURABLE_SECONDS", default.durable_seconds, 0.1),
+            shadow_alias=values.get("CT_SHADOW_ALIAS", default.shadow_alias),
             flush_seconds=number("CT_LOG_FLUSH_SECONDS", default.flush_seconds, 0.0),
             shutdown_seconds=number("CT_SHUTDOWN_SECONDS", default.shutdown_seconds, 1.0),
             api_keys=values.get("CT_API_KEYS", ""),

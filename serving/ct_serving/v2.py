@@ -15,8 +15,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ct_serving.inference_log import InferenceLog
-from ct_serving.inner import Predict, ask_predict
+from ct_serving.inner import ask_predict
 from ct_serving.model_holder import LoadedModel, ModelHolder
+from ct_serving.predicting import PredictRoute
 from ct_serving.raw_table import InferenceRow
 from ct_serving.refusals import RouteError, json_answer, read_body
 from ct_serving.schemas import Property, parse_property
@@ -51,7 +52,7 @@ class V2Error(Exception):
 class V2Routes:
     """The routes' dependencies and their work."""
 
-    def __init__(self, predict: Predict, holder: ModelHolder, log: InferenceLog, model_name: str) -> None:
+    def __init__(self, predict: PredictRoute, holder: ModelHolder, log: InferenceLog, model_name: str) -> None:
         self._predict = predict
         self._holder = holder
         self._log = log
@@ -91,28 +92,28 @@ class V2Routes:
         try:
             body = await read_body(request)
         except RouteError as error:
-            self._keep_refusal(request, received, [None], 413, error.detail)
+            await self._keep_refusal(request, received, [None], 413, error.detail)
             raise V2Error(413, str(error)) from error
         try:
             asked = read_request(body, _json_length(request))
         except TensorError as error:
             text = body[:2000].decode("utf-8", "replace")
-            self._keep_refusal(request, received, [{"body": text}], 400, [{"field": "body", "message": str(error)}])
+            await self._keep_refusal(request, received, [{"body": text}], 400, [{"field": "body", "message": str(error)}])
             raise V2Error(400, str(error)) from error
-        self._refuse_invalid(request, received, asked)
+        await self._refuse_invalid(request, received, asked)
         if version is not None:
             self._model(name, version)
         status, content, _ = await ask_predict(self._predict, request, orjson.dumps({"instances": asked.rows}))
         return self._answered(asked, version, status, content)
 
-    def _refuse_invalid(self, request: Request, received: datetime, asked: InferRequest) -> None:
+    async def _refuse_invalid(self, request: Request, received: datetime, asked: InferRequest) -> None:
         problems: list[dict[str, Any]] = []
         for number, row in enumerate(asked.rows):
             parsed = parse_property(row)
             if not isinstance(parsed, Property):
                 problems += [{**one, "row": number} for one in parsed]
         if problems:
-            self._keep_refusal(request, received, asked.rows, 400, problems[:20])
+            await self._keep_refusal(request, received, asked.rows, 400, problems[:20])
             first = problems[0]
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             message = f"row {first['row']}, {first['field']}: {first['message']}; {first['allowed']}, e.g. {first['example']!r}"
@@ -137,11 +138,11 @@ class V2Routes:
             return Response(body, media_type="application/json")
         return Response(body, headers={BINARY_HEADER: str(length)}, media_type="application/octet-stream")
 
-    def _keep_refusal(
+    async def _keep_refusal(
         self, request: Request, received: datetime, given: Sequence[Any], http_status: int, detail: Sequence[dict[str, Any]]
     ) -> None:
         model = self._holder.current
-        self._log.add(
+        await self._log.keep(
             [
                 InferenceRow(
                     request_id=request.state.request_id,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
 import sys
 import time
 from pathlib import Path
@@ -15,9 +16,11 @@ from ct_serving.logs import JsonFormatter
 from ct_serving.schemas import MAX_BODY_BYTES
 from ct_serving.settings import Settings
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "integration" / "serving"))
+ROOT = Path(__file__).resolve().parents[3]
+sys.path[:0] = [str(ROOT / "tests" / "integration" / "serving"), str(ROOT / "local")]
 
-from apps import NAME, client_of
+from apps import NAME, client_of, served  # noqa: E402
+from postgres import free_port  # noqa: E402
 
 pytestmark = pytest.mark.contract
 
@@ -72,7 +75,7 @@ def test_the_name_of_the_key_is_on_record_and_the_key_is_nowhere(settings, tmp_p
         shown = client.get("/metrics").text + str(client.app.state.service.settings)
     with sqlite3.connect(tmp_path / "inferences.sqlite3") as spool:
         (row,) = spool.execute("SELECT row FROM pending").fetchone()
-    assert json.loads(row)[-1] == "tests"
+    assert json.loads(row)["client"] == "tests"
     assert KEY not in shown + row.decode()
 
 
@@ -109,22 +112,35 @@ def test_a_body_beyond_the_cap_is_413_with_and_without_a_length(client, path):
 
 
 class Sleeper(OneDollar):
-    def predict(self, data):
-        if (data["house_size"] == 13).any():
-            time.sleep(1.5)
-        return super().predict(data)
+    def contributions(self, data):
+        time.sleep(1.5)
+        raise AssertionError("nobody waits for this")
 
 
 def test_a_request_that_takes_too_long_is_504(settings):
     from dataclasses import replace
 
     with client_of(replace(settings, request_seconds=0.5), Sleeper()) as client:
-        late = client.post("/predict", json={"instances": [{"house_size": 13}] * 20}, headers=MINE)
+        late = client.post("/explain", json={}, headers=MINE)
         assert (late.status_code, late.headers["Retry-After"]) == (504, "5")
         assert late.json()["detail"][0]["field"] == "time"
         assert late.json()["request_id"] == late.headers["X-Request-ID"]
         assert client.post("/predict", json={}, headers=MINE).status_code == 200
         assert 'ct_requests_refused_total{reason="time"} 1.0' in client.get("/metrics").text
+
+
+def test_a_body_that_does_not_come_is_504_and_nobody_waits_for_it(settings):
+    from dataclasses import replace
+
+    port = free_port()
+    impatient = replace(settings, request_seconds=0.5, api_keys="")
+    with served(impatient, OneDollar(), port), socket.create_connection(("127.0.0.1", port), timeout=20) as slow:
+        slow.sendall(b"POST /predict HTTP/1.1\r\nHost: here\r\nContent-Length: 50\r\n\r\n{")
+        answer = b""
+        while b"nothing was priced" not in answer and (chunk := slow.recv(65536)):
+            answer += chunk
+    assert b" 504 " in answer.splitlines()[0]
+    assert b"the body did not come within 0.5 s" in answer
 
 
 def test_an_unforeseen_error_has_an_id_and_tells_nothing_of_the_inside(settings, caplog):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -155,7 +156,7 @@ def test_metrics_have_the_documented_names_and_bounded_labels(client):
     assert 'http_requests_total{handler="other",method="GET",status="404"} 3.0' in text
     assert 'method="OTHER"' in text
     for unbounded in ("00601", "99999", "no such field", "BREW", "/predict/5"):
-        assert f'"{unbounded}"' not in text
+        assert not any(unbounded in label for label in re.findall(r'"([^"]*)"', text))
 
 
 def test_every_operation_has_examples_that_are_valid(client):
