@@ -12,6 +12,7 @@ import time
 from uuid import UUID
 
 from prometheus_client import Counter, Histogram
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ct_serving.guard import Check
@@ -23,6 +24,8 @@ from ct_serving.requests import TooLargeError
 from ct_serving.schemas import problem
 
 PATH = "/predict"
+_CLIENT_LEFT = 499
+"""What is counted where a client left before its request was whole; nobody is answered and nothing was asked."""
 _JSON = (b"content-type", b"application/json")
 
 logger = logging.getLogger(__name__)
@@ -56,6 +59,9 @@ class HotRoute:
         try:
             try:
                 answer = await self._answer(scope, receive, request_id)
+            except ClientDisconnect:
+                status = _CLIENT_LEFT
+                return
             except Exception:
                 logger.exception("request %s met an unforeseen error", request_id)
                 message = f"an unforeseen error; the log has it under the request id {request_id}"

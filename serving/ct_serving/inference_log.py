@@ -87,7 +87,7 @@ class InferenceLog:
 
     def add(self, rows: Sequence[InferenceRow], told: Callable[[bool], None] | None = None) -> Entry:
         """Take ``rows``; they are dropped and counted if the queue is at its cap. ``told`` is as of `Entry`."""
-        return self.add_encoded(self._encoded(rows), told)
+        return self.add_encoded(self.encoded(rows), told)
 
     def add_encoded(self, rows: Sequence[bytes], told: Callable[[bool], None] | None = None) -> Entry:
         """Take rows that are encoded already; otherwise like ``add``."""
@@ -103,10 +103,10 @@ class InferenceLog:
             entry.end(kept=False)
         return entry
 
-    async def keep(self, rows: Sequence[InferenceRow]) -> bool:
-        """Take ``rows``; in durable mode return once they are safe, or False if they are not in ``durable_seconds``."""
+    async def keep(self, rows: Sequence[bytes]) -> bool:
+        """Take encoded rows; in durable mode return once they are safe, or False if they are not in ``durable_seconds``."""
         if not self._settings.durable:
-            self.add(rows)
+            self.add_encoded(rows)
             return True
         loop = asyncio.get_running_loop()
         safe: asyncio.Future[bool] = loop.create_future()
@@ -114,7 +114,7 @@ class InferenceLog:
         def told(kept: bool) -> None:
             loop.call_soon_threadsafe(lambda: None if safe.done() else safe.set_result(kept))
 
-        self.add(rows, told)
+        self.add_encoded(rows, told)
         try:
             return await asyncio.wait_for(safe, self._settings.durable_seconds)
         except TimeoutError:
@@ -209,7 +209,8 @@ class InferenceLog:
             self._metrics.spooled_rows.set(len(spool))
             self._end(entries, kept=True)
 
-    def _encoded(self, rows: Sequence[InferenceRow]) -> list[bytes]:
+    def encoded(self, rows: Sequence[InferenceRow]) -> list[bytes]:
+        """The rows as ``add_encoded`` takes them; one that cannot be written is dropped and counted."""
         texts = []
         for row in rows:
             try:

@@ -15,7 +15,9 @@ from ct_serving.domain import Domain
 from ct_serving.schemas import FIELDS, Property
 from ct_serving.usual import Values, values_of
 
-TEXTS = frozenset({"status", "city", "state", "zip_code", "prev_sold_date"})
+NUMBERS = ("bed", "bath", "acre_lot", "house_size", "brokered_by")
+TEXTS = ("status", "city", "state", "zip_code")
+DATES = ("prev_sold_date",)
 OUTPUTS = ("price", "price_low", "price_high")
 
 Prices = npt.NDArray[np.float64]
@@ -88,7 +90,7 @@ def table(rows: Sequence[Values]) -> pd.DataFrame:
     """The rows as the model's signature wants them: numbers as float64, texts and dates as strings, NaN where unknown."""
     columns: dict[str, Any] = {}
     for name, values in zip(FIELDS, zip(*rows, strict=True), strict=True):
-        columns[name] = pd.array(list(values), dtype="str") if name in TEXTS else np.array(values, dtype=np.float64)
+        columns[name] = np.array(values, dtype=np.float64) if name in NUMBERS else pd.array(list(values), dtype="str")
     return pd.DataFrame(columns, copy=False)
 
 

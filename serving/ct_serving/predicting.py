@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from ct_serving.batching import Batcher, NotOnRecordError
@@ -121,11 +121,15 @@ class PredictRoute:
     async def refuse(self, request_id: UUID, client: str | None, error: TooLargeError) -> Answer:
         """The answer to a body that was not read to its end."""
         call = Call(request_id, client, self._holder.current)
-        await self._log.keep(_refused_lines(call, RefusedError(413, "invalid", error.detail), [None]))
+        await self._log.keep(self._log.encoded(_refused_lines(call, RefusedError(413, "invalid", error.detail), [None])))
         return refusal(request_id, 413, error.detail)
 
-    def _work(self, call: Call, body: bytes) -> tuple[Answer, list[InferenceRow]]:
-        """The answer to a body and its lines for the log."""
+    def _work(self, call: Call, body: bytes) -> tuple[Answer, list[bytes]]:
+        """The answer to a body and its encoded rows for the log."""
+        answer, rows = self._worked_out(call, body)
+        return answer, self._log.encoded(rows)
+
+    def _worked_out(self, call: Call, body: bytes) -> tuple[Answer, list[InferenceRow]]:
         rows: list[Row] = []
         try:
             try:
@@ -161,15 +165,17 @@ class PredictRoute:
 
 
 async def read_body(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> bytes:
-    """The body of a request. Raises TooLargeError if it is larger than it may be."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    while message.get("more_body", False) and len(body) <= MAX_BODY_BYTES:
+    """The body of a request. Raises TooLargeError if it is larger than it may be, ClientDisconnect if it does not end."""
+    body: bytes = b""
+    while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
         body += message.get("body", b"")
-    if len(body) > MAX_BODY_BYTES:
-        raise TooLargeError
-    return body
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLargeError
+        if not message.get("more_body", False):
+            return body
 
 
 def _answered(model: LoadedModel | None, rows: Sequence[Row], single: bool) -> LoadedModel:
