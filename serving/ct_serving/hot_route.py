@@ -18,14 +18,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ct_serving.guard import Check
 from ct_serving.logs import REQUEST, log_access
 from ct_serving.metrics import Metrics
-from ct_serving.middleware import HEADER, request_id_of
+from ct_serving.middleware import CLIENT_LEFT, HEADER, request_id_of
 from ct_serving.predicting import Answer, PredictRoute, read_body, refusal
 from ct_serving.requests import TooLargeError
 from ct_serving.schemas import problem
 
 PATH = "/predict"
-_CLIENT_LEFT = 499
-"""What is counted where a client left before its request was whole; nobody is answered and nothing was asked."""
 _JSON = (b"content-type", b"application/json")
 
 logger = logging.getLogger(__name__)
@@ -35,7 +33,14 @@ class HotRoute:
     """An ASGI middleware that answers ``POST /predict`` itself and hands on everything else."""
 
     def __init__(
-        self, app: ASGIApp, work: PredictRoute, metrics: Metrics, check: Check, seconds: float, access_log: bool = False
+        self,
+        app: ASGIApp,
+        work: PredictRoute,
+        metrics: Metrics,
+        check: Check | None = None,
+        *,
+        seconds: float = 30.0,
+        access_log: bool = False,
     ) -> None:
         """``seconds`` is how long a body may take to come; the others are as in `middleware.RequestMiddleware`."""
         self._app = app
@@ -60,7 +65,7 @@ class HotRoute:
             try:
                 answer = await self._answer(scope, receive, request_id)
             except ClientDisconnect:
-                status = _CLIENT_LEFT
+                status = CLIENT_LEFT
                 return
             except Exception:
                 logger.exception("request %s met an unforeseen error", request_id)
@@ -75,12 +80,13 @@ class HotRoute:
 
     async def _answer(self, scope: Scope, receive: Receive, request_id: UUID) -> Answer:
         client: str | None = scope["client"][0] if scope["client"] else None
-        admission = self._check(PATH, scope["headers"])
-        client = admission.client or client
+        if self._check is not None:
+            admission = self._check(PATH, scope["headers"])
+            if admission.refused:
+                headers = [(name.lower().encode(), value.encode()) for name, value in admission.headers]
+                return refusal(request_id, admission.http_status, admission.detail, headers)
+            client = admission.client or client
         REQUEST.set((request_id, client))
-        if admission.refused:
-            headers = [(name.lower().encode(), value.encode()) for name, value in admission.headers]
-            return refusal(request_id, admission.http_status, admission.detail, headers)
         try:
             async with asyncio.timeout(self._seconds):
                 body = await read_body(receive)

@@ -11,6 +11,7 @@ import time
 from typing import Any
 from uuid import UUID, uuid4
 
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -21,6 +22,8 @@ from ct_serving.refusals import refusal_at, too_large
 from ct_serving.schemas import MAX_BODY_BYTES, problem
 
 HEADER = b"x-request-id"
+CLIENT_LEFT = 499
+"""Counted for a client that left before its body had come."""
 _METHODS = frozenset({"GET", "POST", "HEAD", "OPTIONS", "PUT", "DELETE", "PATCH"})
 # They read their own body up to the cap and keep what is beyond it on record, too.
 _RECORDS_ITS_REFUSALS = frozenset({"/predict"})
@@ -87,6 +90,8 @@ class RequestMiddleware:
                 answer = await self._served(scope, receive, send_with_id, request_id)
             if answer is not None and not status:
                 await answer(scope, receive, send_with_id)
+        except ClientDisconnect:
+            status = CLIENT_LEFT
         finally:
             self._account(scope, status or 500, time.perf_counter() - started)
 
@@ -106,6 +111,8 @@ class RequestMiddleware:
             logger.error("no answer within %g s", self._seconds)  # noqa: TRY400
             message = f"there was no answer within {self._seconds:g} s; a prediction may be on record under its request id"
             return refusal_at(scope["path"], request_id, 504, [problem("time", message)], {"Retry-After": "5"})
+        except ClientDisconnect:
+            raise
         except Exception:
             return self._unforeseen(scope, request_id)
         return None

@@ -142,24 +142,23 @@ class V2Routes:
         self, request: Request, received: datetime, given: Sequence[Any], http_status: int, detail: Sequence[dict[str, Any]]
     ) -> None:
         model = self._holder.current
-        await self._log.keep(
-            [
-                InferenceRow(
-                    request_id=request.state.request_id,
-                    row_number=number,
-                    received_at=received,
-                    answered_at=datetime.now(UTC),
-                    status="invalid",
-                    http_status=http_status,
-                    model_name=None if model is None else model.name,
-                    model_version=None if model is None else model.version,
-                    input=value,
-                    error=detail,
-                    client=request.state.client,
-                )
-                for number, value in enumerate(given)
-            ]
-        )
+        lines = [
+            InferenceRow(
+                request_id=request.state.request_id,
+                row_number=number,
+                received_at=received,
+                answered_at=datetime.now(UTC),
+                status="invalid",
+                http_status=http_status,
+                model_name=None if model is None else model.name,
+                model_version=None if model is None else model.version,
+                input=value,
+                error=detail,
+                client=request.state.client,
+            )
+            for number, value in enumerate(given)
+        ]
+        await self._log.keep(self._log.encoded(lines))
 
 
 def _json_length(request: Request) -> int | None:

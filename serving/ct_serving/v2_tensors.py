@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import orjson
 
-from ct_serving.model_holder import TEXTS
+from ct_serving.model_holder import DATES, TEXTS
 from ct_serving.schemas import FIELDS, MAX_INSTANCES
 
 OUTPUTS: Mapping[str, str] = {"price": "FP64", "price_low": "FP64", "price_high": "FP64", "warnings": "BYTES"}
@@ -46,7 +46,8 @@ class InferRequest:
 
 def input_tensors() -> list[dict[str, Any]]:
     """The metadata of the inputs."""
-    return [{"name": name, "datatype": "BYTES" if name in TEXTS else "FP64", "shape": [-1, 1]} for name in FIELDS]
+    texts = {*TEXTS, *DATES}
+    return [{"name": name, "datatype": "BYTES" if name in texts else "FP64", "shape": [-1, 1]} for name in FIELDS]
 
 
 def output_tensors() -> list[dict[str, Any]]:
