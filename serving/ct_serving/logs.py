@@ -46,6 +46,8 @@ def configure(log_format: str) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter(TEXT_FORMAT) if log_format == "text" else JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+    # Libraries warn on stderr; a line that is no JSON would break who reads the log.
+    logging.captureWarnings(True)
 
 
 def log_access(method: str, handler: str, status: int, seconds: float) -> None:
