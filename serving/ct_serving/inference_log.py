@@ -28,6 +28,10 @@ logger = logging.getLogger(__name__)
 
 BATCH_ROWS = 2000
 """The most rows of one transaction, but for a request that has more."""
+BATCH_BYTES = 16_000_000
+"""And their most bytes."""
+QUEUE_BYTES = 256_000_000
+"""The cap of the queue in bytes, for rows may be large."""
 REPLAY_ROWS = 500
 """The most rows of the spool between two groups of fresh ones: those that wait for an answer are not to wait long."""
 
@@ -35,10 +39,11 @@ REPLAY_ROWS = 500
 class Entry:
     """Encoded rows on their way. ``told`` is called once, in the writer's thread, with whether they are safe."""
 
-    __slots__ = ("kept", "rows", "told")
+    __slots__ = ("kept", "rows", "size", "told")
 
     def __init__(self, rows: Sequence[bytes], told: Callable[[bool], None] | None = None) -> None:
         self.rows = rows
+        self.size = sum(map(len, rows))
         self.told = told
         self.kept: bool | None = None
         """True once the rows are in PostgreSQL or in the spool, False once they are dropped."""
@@ -59,6 +64,7 @@ class InferenceLog:
         self._flush_seconds = 0.0 if settings.durable else settings.flush_seconds
         self._queue: deque[Entry] = deque()
         self._queued_rows = 0
+        self._queued_bytes = 0
         self._changed = Condition()
         self._closing = False
         self._deadline = float("inf")
@@ -94,9 +100,11 @@ class InferenceLog:
         entry = Entry(rows, told)
         with self._changed:
             fits = self._queued_rows + len(rows) <= self._settings.queue_max_rows and not self._closing
+            fits = fits and self._queued_bytes + entry.size <= QUEUE_BYTES
             if fits:
                 self._queue.append(entry)
                 self._queued_rows += len(rows)
+                self._queued_bytes += entry.size
                 self._changed.notify()
         if not fits:
             self._drop(len(rows), "shutdown" if self._closing else "queue_full")
@@ -165,11 +173,13 @@ class InferenceLog:
             if self._queue and not self._closing and self._queued_rows < BATCH_ROWS and self._flush_seconds:
                 self._changed.wait_for(lambda: self._closing or self._queued_rows >= BATCH_ROWS, timeout=self._flush_seconds)
             taken: list[Entry] = []
-            rows = 0
-            while self._queue and (not taken or rows + len(self._queue[0].rows) <= BATCH_ROWS):
-                entry = self._queue.popleft()
-                rows += len(entry.rows)
-                taken.append(entry)
+            rows = size = 0
+            while self._queue:
+                entry = self._queue[0]
+                rows, size = rows + len(entry.rows), size + entry.size
+                if taken and (rows > BATCH_ROWS or size > BATCH_BYTES):
+                    break
+                taken.append(self._queue.popleft())
             return taken
 
     def _put_back(self, entries: list[Entry]) -> None:
@@ -179,6 +189,7 @@ class InferenceLog:
     def _end(self, entries: list[Entry], *, kept: bool) -> None:
         with self._changed:
             self._queued_rows -= sum(len(entry.rows) for entry in entries)
+            self._queued_bytes -= sum(entry.size for entry in entries)
         for entry in entries:
             entry.end(kept)
 
@@ -221,7 +232,7 @@ class InferenceLog:
         return texts
 
     def _replay(self, spool: Spool) -> None:
-        waiting = spool.peek(REPLAY_ROWS)
+        waiting = spool.peek(REPLAY_ROWS, BATCH_BYTES)
         if waiting and self._store([row for _, row in waiting]):
             spool.remove_to(waiting[-1][0])
         self._metrics.spooled_rows.set(len(spool))

@@ -55,13 +55,20 @@ _TYPES = {
 }
 _COLUMNS = InferenceRow._fields
 _LIST = ", ".join(_COLUMNS)
+
+
+def _column(position: int, name: str) -> str:
+    if _TYPES[name] == "jsonb":
+        return f"nullif(line->{position}, 'null')"
+    return f"(line->>{position})::{_TYPES[name]}"
+
+
 # Rows travel as one JSON document: one round trip and one commit a group, where COPY cannot skip rows that are there already
 # and a temporary table in between costs milliseconds to empty. The conflict has no target: naming one would need the right
 # to read RAW.
 INSERT = (
-    f"INSERT INTO raw.inferences ({_LIST}) SELECT {_LIST} "
-    f"FROM json_to_recordset($1::json) AS row({', '.join(f'{name} {_TYPES[name]}' for name in _COLUMNS)}) "
-    "ON CONFLICT DO NOTHING"
+    f"INSERT INTO raw.inferences ({_LIST}) SELECT {', '.join(_column(*at) for at in enumerate(_COLUMNS))} "
+    "FROM jsonb_array_elements($1::jsonb) AS line ON CONFLICT DO NOTHING"
 ).encode()
 """Takes a ``document``."""
 
@@ -73,22 +80,18 @@ def document(rows: Sequence[bytes]) -> bytes:
 
 def beginning(request_id: UUID) -> bytes:
     """What every encoded row of a request begins with."""
-    return b'{"request_id":"%b"' % str(request_id).encode()
+    return b'["%b"' % str(request_id).encode()
 
 
 def encode(row: InferenceRow) -> bytes:
-    """The row as one JSON object. Raises TypeError (orjson.JSONEncodeError) if it holds something else than JSON."""
-    text = orjson.dumps(row._asdict())
+    """The row as one JSON array. Raises TypeError (orjson.JSONEncodeError) if it holds something else than JSON."""
+    text = orjson.dumps(tuple(row))
     # PostgreSQL keeps no NUL in text or jsonb; it is shown as the replacement character.
     return orjson.dumps(without_nul(orjson.loads(text))) if b"\\u0000" in text else text
 
 
 # In the order of the arguments of `encode_priced`; {} are filled in once for a model, %b for a row.
-_PRICED = (
-    '{{"request_id":"%b","row_number":%d,"received_at":"%b","answered_at":"%b","status":"ok","http_status":200,'
-    '"model_name":{name},"model_version":{version},"role":"{role}","input":%b,"price":%b,"price_low":%b,"price_high":%b,'
-    '"warnings":%b,"client":%b}}'
-)
+_PRICED = '["%b",%d,"%b","%b","ok",200,{name},{version},"{role}",%b,%b,%b,%b,%b,null,%b]'
 
 
 @lru_cache(maxsize=64)

@@ -73,9 +73,16 @@ class Spool:
         # Also what other processes have put there and taken away since.
         self._count = self._counted()
 
-    def peek(self, limit: int) -> list[tuple[int, bytes]]:
-        """The oldest rows with their ids."""
-        return self._connection.execute("SELECT id, row FROM pending ORDER BY id LIMIT ?", (limit,)).fetchall()
+    def peek(self, limit: int, most_bytes: int = 2**62) -> list[tuple[int, bytes]]:
+        """The oldest rows with their ids: at most ``limit``, and ``most_bytes`` but for the first."""
+        found: list[tuple[int, bytes]] = []
+        size = 0
+        for number, row in self._connection.execute("SELECT id, row FROM pending ORDER BY id LIMIT ?", (limit,)):
+            size += len(row)
+            if found and size > most_bytes:
+                break
+            found.append((number, row))
+        return found
 
     def remove_to(self, last: int) -> None:
         """Forget the rows up to the id ``last``, which are safe elsewhere. Raises sqlite3.Error.

@@ -100,17 +100,18 @@ def base_features(frame: pd.DataFrame, keys: Mapping[str, npt.NDArray[np.object_
     numbers = {name: numeric(frame, name) for name in ("house_size", "bed", "bath", "acre_lot")}
     sold = pd.to_datetime(text(frame, "prev_sold_date"), errors="coerce", format="%Y-%m-%d")
     sold_year = np.asarray(sold.dt.year + (sold.dt.day_of_year - 1) / 366, dtype=np.float64)
-    return number_features(numbers, text(frame, "status").to_numpy(dtype=object), sold_year, zip_numbers(keys["zip5"]))
+    features = number_features(numbers, text(frame, "status").to_numpy(dtype=object), sold_year, zip_numbers(keys["zip5"]))
+    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in features.items()}
 
 
 def number_features(
     numbers: Mapping[str, Floats], status: npt.NDArray[np.object_], sold_year: Floats, zips: npt.NDArray[np.intp]
 ) -> dict[str, Floats]:
-    """See `base_features`; all of shape (n,), NaN where unknown, ``zips`` as of `zip_numbers`."""
+    """See `base_features`, infinities included; all of shape (n,), NaN where unknown, ``zips`` as of `zip_numbers`."""
     size, bed, bath, acre = (numbers[name] for name in ("house_size", "bed", "bath", "acre_lot"))
     size, acre = np.where(size > 0, size, np.nan), np.where(acre >= 0, acre, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        features = {
+        return {
             "log_size": np.log(size),
             "bed": bed,
             "bath": bath,
@@ -124,7 +125,6 @@ def number_features(
             "sold_year": sold_year,
             "zip_number": np.where(zips >= 0, zips, np.nan),
         }
-    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in features.items()}
 
 
 class Encoder:
@@ -259,9 +259,11 @@ class HousePriceModel:
         years = np.array([_sold_year(value) for value in sold], dtype=np.float64)
         zip_array = np.array([int(value) if value else -1 for value in zips], dtype=np.intp)
         found = {level: self.encoder.values_at(level, self.encoder.positions(level, keys[level])) for level in keys}
-        features = number_features(numbers, np.array(status, dtype=object), years, zip_array)
-        features |= location_features(self.encoder.start, found, self.encoder.zip_axis, zip_array)
-        matrix = np.array([features[name] for name in FEATURES]).T
+        alone = number_features(numbers, np.array(status, dtype=object), years, zip_array)
+        places_and_brokers = location_features(self.encoder.start, found, self.encoder.zip_axis, zip_array)
+        base = np.array([alone[name] for name in BASE_FEATURES])
+        base[~np.isfinite(base)] = np.nan
+        matrix = np.concatenate([base, [places_and_brokers[name] for name in LOCATION_FEATURES]]).T
         # A thread costs more than it saves.
         one_thread = {"thread_count": 1} if self.learner == "catboost" and len(rows) < 500 else {}
         log_price = np.asarray(self._trees.predict(matrix, **one_thread), dtype=np.float64)

@@ -293,7 +293,7 @@ def test_what_waits_on_disk_survives_a_restart(registry, make_serving, own_postg
     ids = {serving.client.post("/predict", json=HOUSE).json()["request_id"] for _ in range(10)}
     serving.stop()
     with sqlite3.connect(serving.spool / "inferences.sqlite3") as spool:
-        assert {json.loads(row)["request_id"] for (row,) in spool.execute("SELECT row FROM pending")} == ids
+        assert {json.loads(row)[0] for (row,) in spool.execute("SELECT row FROM pending")} == ids
     own_postgres.start()
     serving.start()
     rows = wait_for_rows(own_postgres.url(), 10)

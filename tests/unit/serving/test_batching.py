@@ -12,6 +12,7 @@ from ct_serving.batching import MOST_ROWS, Batcher, NotOnRecordError
 from ct_serving.inference_log import Entry
 from ct_serving.metrics import Metrics
 from ct_serving.model_holder import LoadedModel, ModelHolder
+from ct_serving.raw_table import InferenceRow
 from ct_serving.schemas import EXAMPLE, FIELDS, Property
 from ct_serving.settings import Settings
 from ct_serving.shadow import Shadow
@@ -62,7 +63,8 @@ class Log:
                 thread.join()
 
     def rows(self) -> list[dict[str, Any]]:
-        return [json.loads(row) for entry in self.entries for row in entry.rows]
+        lines = [json.loads(row) for entry in self.entries for row in entry.rows]
+        return [dict(zip(InferenceRow._fields, line, strict=True)) for line in lines]
 
 
 def parts(**settings: Any) -> tuple[Model, ModelHolder, Log, Batcher]:

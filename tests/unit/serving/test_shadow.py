@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from ct_serving.metrics import Metrics
 from ct_serving.model_holder import LoadedModel, ModelHolder
+from ct_serving.raw_table import InferenceRow
 from ct_serving.schemas import FIELDS
 from ct_serving.shadow import MOST_WAITING, Copy, Shadow
 
@@ -33,7 +34,7 @@ class Log:
         self.half_full = False
 
     def add_encoded(self, rows, told=None) -> None:
-        self.rows += [json.loads(row) for row in rows]
+        self.rows += [dict(zip(InferenceRow._fields, json.loads(row), strict=True)) for row in rows]
 
 
 class World:

@@ -23,12 +23,11 @@ JSON = st.recursive(
 
 
 @given(JSON, st.none() | st.floats(1, 1e9), st.datetimes(timezones=st.just(UTC)), st.uuids())
-def test_a_row_is_one_json_object_of_its_columns_and_begins_with_its_request(value, price, moment, request_id):
+def test_a_row_is_one_json_array_of_its_columns_and_begins_with_its_request(value, price, moment, request_id):
     row = InferenceRow(request_id, 3, moment, moment, "ok", 200, "m", "1", input=value, price=price, warnings=[], client="c")
     text = encode(row)
     assert text.startswith(beginning(request_id))
-    read = orjson.loads(text)
-    assert tuple(read) == InferenceRow._fields
+    read = dict(zip(InferenceRow._fields, orjson.loads(text), strict=True))
     assert read["input"] == without_nul(value)
     assert read["price"] == price
     assert datetime.fromisoformat(read["received_at"]) == moment
@@ -56,6 +55,8 @@ def test_rows_wait_in_order_over_a_restart(tmp_path: Path):
     again = Spool(tmp_path, max_rows=10)
     assert len(again) == 1
     assert [row for _, row in again.peek(5)] == [b"3"]
+    again.append([b"4" * 5, b"5"])
+    assert [len(again.peek(5, most_bytes)) for most_bytes in (0, 6, 7)] == [1, 2, 3]
 
 
 def test_the_cap_holds_and_a_refused_call_keeps_nothing(tmp_path: Path):
