@@ -71,8 +71,10 @@ class ServedModel:
 class Api:
     """A client of the prediction API."""
 
-    def __init__(self, url: str, timeout: float = 10.0) -> None:
-        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+    def __init__(self, url: str, key: str = "", timeout: float = 10.0) -> None:
+        """``key`` is sent with every request, if there is one."""
+        headers = {"X-API-Key": key} if key else None
+        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
         try:

@@ -37,8 +37,8 @@ def text() -> Text:
 
 @st.cache_resource
 def api(url: str) -> Api:
-    """One client for all sessions."""
-    return Api(url)
+    """One client for all sessions, with the key of this process."""
+    return Api(url, settings().serving_key)
 
 
 @st.cache_data(ttl=10, show_spinner=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 
@@ -14,13 +14,15 @@ class Settings:
 
     database_url: str = ""
     serving_url: str = "http://127.0.0.1:8000"
+    serving_key: str = field(default="", repr=False)
+    """The API key, where the API asks for one."""
     airflow_public_url: str = ""
     mlflow_public_url: str = ""
     model_name: str = "house-prices"
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read CT_DATABASE_URL, CT_SERVING_URL, CT_MODEL_NAME, CT_PUBLIC_AIRFLOW_URL and CT_PUBLIC_MLFLOW_URL.
+        """Read CT_DATABASE_URL, CT_SERVING_URL, CT_SERVING_KEY, CT_MODEL_NAME, CT_PUBLIC_AIRFLOW_URL, CT_PUBLIC_MLFLOW_URL.
 
         The shorter names AIRFLOW_PUBLIC_URL and MLFLOW_PUBLIC_URL are read as well.
         """
@@ -32,6 +34,7 @@ class Settings:
         return cls(
             database_url=values.get("CT_DATABASE_URL", ""),
             serving_url=(values.get("CT_SERVING_URL") or cls.serving_url).rstrip("/"),
+            serving_key=values.get("CT_SERVING_KEY", ""),
             airflow_public_url=public("AIRFLOW"),
             mlflow_public_url=public("MLFLOW"),
             model_name=values.get("CT_MODEL_NAME") or cls.model_name,

@@ -13,7 +13,6 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8000)
     arguments = parser.parse_args()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     # Its warnings repeat every few seconds what the poller says once.
     logging.getLogger("urllib3").setLevel(logging.ERROR)
     # MLflow's own patience is minutes: the poller tries again anyway, and a stop must not wait for it.
@@ -25,10 +24,12 @@ def main() -> None:
 
     import uvicorn
 
+    from ct_serving import logs
     from ct_serving.app import create_app
     from ct_serving.settings import Settings
 
     settings = Settings.from_environment()
+    logs.configure(settings.log_format)
     uvicorn.run(
         create_app(settings),
         host=arguments.host,

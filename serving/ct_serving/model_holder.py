@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from ct_serving.domain import Domain
-from ct_serving.schemas import Property
+from ct_serving.schemas import FIELDS, Property
+from ct_serving.usual import Values, values_of
 
 NUMBERS = ("bed", "bath", "acre_lot", "house_size", "brokered_by")
 TEXTS = ("status", "city", "state", "zip_code")
 DATES = ("prev_sold_date",)
 OUTPUTS = ("price", "price_low", "price_high")
+
+Prices = npt.NDArray[np.float64]
+"""Dollars, shape (rows, 3): price, low and high end of the interval."""
 
 
 class Predictor(Protocol):
@@ -44,42 +49,54 @@ class LoadedModel:
     inputs: Sequence[dict[str, Any]] = ()
     tags: dict[str, str] = field(default_factory=dict)
     description: str = ""
+    predict_rows: Callable[[Sequence[Values]], Any] | None = None
+    """The model's own way without a table, if it has one and it gives the same prices; see `registry`."""
 
     def identity(self) -> dict[str, str | None]:
         """The ``ModelIdentity`` of this version."""
         return {"name": self.name, "version": self.version, "alias": self.alias, "run_id": self.run_id}
 
-    def predict(self, rows: Sequence[Property]) -> np.ndarray[Any, np.dtype[np.float64]]:
-        """Prices in dollars, shape (rows, 3): price, low and high end of the interval.
+    def predict(self, rows: Sequence[Property]) -> Prices:
+        """``price`` of properties."""
+        return self.price([values_of(row) for row in rows])
+
+    def price(self, rows: Sequence[Values]) -> Prices:
+        """Prices of rows.
 
         Raises BadAnswerError if the model's answer is not finite, positive and ordered, and whatever the model raises.
         """
-        answer = self.predictor.predict(frame(rows))
-        try:
-            values = np.column_stack([np.asarray(answer[name], dtype=np.float64) for name in OUTPUTS])
-        except (KeyError, TypeError, ValueError, IndexError) as error:
-            raise BadAnswerError(f"the model's answer has not the columns {', '.join(OUTPUTS)}: {error!r}") from error
+        answer = self.predict_rows(rows) if self.predict_rows is not None else self.by_table(rows)
+        values: Prices = np.asarray(answer, dtype=np.float64)
         if values.shape != (len(rows), len(OUTPUTS)):
             raise BadAnswerError(f"the model gave {values.shape[0]} prices for {len(rows)} rows")
-        if not (np.isfinite(values).all() and (values > 0).all()):
+        price, low, high = values.T
+        # A comparison with NaN is false.
+        if not ((low > 0) & (low <= price) & (price <= high) & (high < np.inf)).all():
+            if np.isfinite(values).all() and (values > 0).all():
+                raise BadAnswerError("the model gave a price outside of its own interval")
             raise BadAnswerError("the model gave a price that is not a positive number")
-        if not ((values[:, 1] <= values[:, 0]) & (values[:, 0] <= values[:, 2])).all():
-            raise BadAnswerError("the model gave a price outside of its own interval")
         return values
+
+    def by_table(self, rows: Sequence[Values]) -> Prices:
+        """The answer of the model's standard interface, unchecked."""
+        answer = self.predictor.predict(table(rows))
+        try:
+            return np.column_stack([np.asarray(answer[name], dtype=np.float64) for name in OUTPUTS])
+        except (KeyError, TypeError, ValueError, IndexError) as error:
+            raise BadAnswerError(f"the model's answer has not the columns {', '.join(OUTPUTS)}: {error!r}") from error
+
+
+def table(rows: Sequence[Values]) -> pd.DataFrame:
+    """The rows as the model's signature wants them: numbers as float64, texts and dates as strings, NaN where unknown."""
+    columns: dict[str, Any] = {}
+    for name, values in zip(FIELDS, zip(*rows, strict=True), strict=True):
+        columns[name] = np.array(values, dtype=np.float64) if name in NUMBERS else pd.array(list(values), dtype="str")
+    return pd.DataFrame(columns, copy=False)
 
 
 def frame(rows: Sequence[Property]) -> pd.DataFrame:
-    """The rows as the model's signature wants them: numbers as float64, texts and dates as strings, NaN where unknown."""
-    columns: dict[str, Any] = {}
-    for name in TEXTS:
-        columns[name] = pd.array([getattr(row, name) for row in rows], dtype="str")
-    for name in DATES:
-        dates = [getattr(row, name) for row in rows]
-        columns[name] = pd.array([None if day is None else day.isoformat() for day in dates], dtype="str")
-    for name in NUMBERS:
-        values = [getattr(row, name) for row in rows]
-        columns[name] = np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-    return pd.DataFrame(columns, copy=False)
+    """``table`` of properties."""
+    return table([values_of(row) for row in rows])
 
 
 class ModelHolder:
@@ -93,6 +110,6 @@ class ModelHolder:
         """The model that answers, or None before the first."""
         return self._model
 
-    def replace(self, model: LoadedModel) -> None:
+    def replace(self, model: LoadedModel | None) -> None:
         """From now on new requests are answered by ``model``; those in flight end with theirs."""
         self._model = model

@@ -11,11 +11,13 @@ from typing import Literal
 
 from ct_serving.metrics import Metrics
 from ct_serving.model_holder import LoadedModel, ModelHolder
+from ct_serving.raw_table import Role
 from ct_serving.registry import ModelVersion, Registry, RegistryError
 
 logger = logging.getLogger(__name__)
 
 Result = Literal["loaded", "unchanged", "failed", "no_model", "unavailable"]
+_PLACE: dict[Role, str] = {"primary": "what answers", "shadow": "in the shadow"}
 LONGEST_PAUSE = 60.0
 """The longest wait, in seconds, before a version that did not load is tried again; a new version is tried at once."""
 
@@ -29,10 +31,16 @@ class Reload:
 
 
 class Poller:
-    """A thread that keeps the holder on the version that the alias names."""
+    """A thread that keeps the holder on the version that the alias names.
 
-    def __init__(self, registry: Registry, holder: ModelHolder, metrics: Metrics, interval: float) -> None:
+    Where the alias names none, the primary model stays, and one in the shadow is let go.
+    """
+
+    def __init__(
+        self, registry: Registry, holder: ModelHolder, metrics: Metrics, interval: float, role: Role = "primary"
+    ) -> None:
         """Poll every ``interval`` seconds, give or take a fifth."""
+        self._role: Role = role
         self._registry = registry
         self._holder = holder
         self._metrics = metrics
@@ -55,6 +63,9 @@ class Poller:
         self._stopping.set()
 
     def _run(self) -> None:
+        if self._role == "shadow":
+            # The model that answers comes first.
+            self._stopping.wait(self._interval)
         while not self._stopping.is_set():
             try:
                 self.look()
@@ -73,7 +84,7 @@ class Poller:
             self.last = self._look(patient)
             # "unchanged" is no try, and a failure that still waits was counted when it happened.
             if self.last is not before and self.last.result != "unchanged":
-                self._metrics.reloads.labels(self.last.result).inc()
+                self._metrics.reloads.labels(self.last.result, self._role).inc()
             return self.last
 
     def _look(self, patient: bool) -> Reload:
@@ -83,14 +94,23 @@ class Poller:
         except RegistryError as error:
             return self._said("unavailable", str(error), logging.WARNING)
         if version is None:
-            kept = "" if current is None else f"; version {current.version} stays"
-            return self._said("no_model", f"no version carries the alias{kept}", logging.WARNING)
+            return self._no_model(current)
         if current is not None and current.version == version.version:
             self._failed_version = None
             return self._said("unchanged", f"version {current.version} carries the alias", logging.DEBUG)
         if patient and version.version == self._failed_version and time.monotonic() < self._try_again_at:
             return self.last
         return self._load(version, current)
+
+    def _no_model(self, current: LoadedModel | None) -> Reload:
+        if self._role == "primary":
+            kept = "" if current is None else f"; version {current.version} stays"
+            return self._said("no_model", f"no version carries the alias{kept}", logging.WARNING)
+        if current is not None:
+            self._holder.replace(None)
+            self._metrics.answers_no_more(self._role)
+            logger.info("no version is in the shadow any more; version %s was", current.version)
+        return Reload("no_model", "no version is in the shadow")
 
     def _load(self, version: ModelVersion, current: LoadedModel | None) -> Reload:
         started = time.monotonic()
@@ -101,7 +121,7 @@ class Poller:
             self._failures = self._failures + 1 if same else 1
             self._failed_version = version.version
             self._try_again_at = time.monotonic() + min(LONGEST_PAUSE, self._interval * 2**self._failures)
-            kept = "no model answers" if current is None else f"version {current.version} stays"
+            kept = f"no model is {_PLACE[self._role]}" if current is None else f"version {current.version} stays"
             logger.exception("version %s of %s does not load; %s", version.version, version.name, kept)
             return Reload("failed", f"version {version.version} does not load; {kept}: {type(error).__name__}: {error}"[:1000])
         self._holder.replace(model)
@@ -109,6 +129,7 @@ class Poller:
         seconds = time.monotonic() - started
         self._metrics.reload_seconds.observe(seconds)
         self._metrics.answers_with(
+            self._role,
             model=model.name,
             version=model.version,
             alias=model.alias,
@@ -116,9 +137,9 @@ class Poller:
             loaded_at=model.loaded_at.timestamp(),
         )
         before = "no model" if current is None else f"version {current.version}"
-        return self._said(
-            "loaded", f"version {model.version} answers now instead of {before}, loaded in {seconds:.2f} s", logging.INFO
-        )
+        place = _PLACE[self._role]
+        news = f"version {model.version} is {place} now instead of {before}, loaded in {seconds:.2f} s"
+        return self._said("loaded", news, logging.INFO)
 
     def _said(self, result: Result, detail: str, level: int) -> Reload:
         if result == self.last.result != "loaded":

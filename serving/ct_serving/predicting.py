@@ -1,45 +1,54 @@
-"""POST /predict: from bytes to bytes. Each row has its own answer or error; every row goes to the inference log."""
+"""POST /predict: from bytes to bytes. Each row has its own answer or error; every row goes to the inference log.
+
+A single property of the usual form is priced together with its neighbours (batching.py); everything else is worked out
+here, row by row.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-import numpy as np
 import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
+from ct_serving.batching import Batcher, NotOnRecordError
 from ct_serving.inference_log import InferenceLog
 from ct_serving.metrics import Metrics
 from ct_serving.model_holder import LoadedModel, ModelHolder
 from ct_serving.raw_table import InferenceRow, Status
-from ct_serving.schemas import (
-    EXAMPLE,
-    INTERVAL_LEVEL,
-    MAX_BODY_BYTES,
-    MAX_INSTANCES,
-    Property,
-    parse_property,
-    problem,
-)
+from ct_serving.requests import Row, TooLargeError, UnreadableError, read_rows
+from ct_serving.schemas import INTERVAL_LEVEL, MAX_BODY_BYTES, problem
+from ct_serving.settings import Settings
+from ct_serving.shadow import Copy, Shadow
+from ct_serving.usual import usual_request
 
 logger = logging.getLogger(__name__)
 
-# A call of this many rows takes about as long as handing it to a thread.
-_ROWS_INLINE = 16
-_RETRY_SECONDS = "5"
+_LARGE_BYTES = 20_000
+"""A body above it is worked on in a thread, so that the single properties do not wait for it."""
+_RETRY = ((b"retry-after", b"5"),)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A status, a JSON body and what else the headers say."""
+
+    status: int
+    body: bytes
+    headers: Sequence[tuple[bytes, bytes]] = ()
 
 
 class RefusedError(Exception):
     """The request as a whole has no answer: an HTTP status and the problems."""
 
-    def __init__(self, http_status: int, status: Status, detail: list[dict[str, Any]], given: Any) -> None:
+    def __init__(self, http_status: int, status: Status, detail: list[dict[str, Any]], given: Any = None) -> None:
         super().__init__(detail[0]["message"])
         self.http_status = http_status
         self.status: Status = status
@@ -47,18 +56,10 @@ class RefusedError(Exception):
         self.given = given
 
 
-@dataclass(slots=True)
-class _Row:
-    given: Any
-    problems: list[dict[str, Any]] | None = None
-    property: Property | None = None
-    status: Status = "ok"
-    prices: tuple[float, float, float] | None = None
-    warnings: list[dict[str, str]] = field(default_factory=list)
-
-
 @dataclass(frozen=True, slots=True)
-class _Call:
+class Call:
+    """What all rows of one request share: its id (a UUID), who sent it, the model that answers it, when it came."""
+
     request_id: UUID
     client: str | None
     model: LoadedModel | None
@@ -79,179 +80,185 @@ class _Call:
 class PredictRoute:
     """The route's dependencies and its work."""
 
-    def __init__(self, holder: ModelHolder, log: InferenceLog, metrics: Metrics) -> None:
+    def __init__(self, holder: ModelHolder, log: InferenceLog, metrics: Metrics, settings: Settings, shadow: Shadow) -> None:
         self._holder = holder
         self._log = log
         self._metrics = metrics
+        self._shadow = shadow
+        self._batcher = Batcher(holder, log, metrics, settings, shadow)
 
     async def __call__(self, request: Request) -> Response:
-        """Answer one request; the model is taken once, and the answer names the one that computed it."""
-        call = _Call(
-            request_id=request.state.request_id,
-            client=None if request.client is None else request.client.host,
-            model=self._holder.current,
-        )
-        rows: list[_Row] = []
+        """Answer one request of FastAPI's."""
+        request_id: UUID = request.state.request_id
+        client = getattr(request.state, "client", None) or (request.client.host if request.client else None)
         try:
-            rows, single = read_rows(await _body(request))
-            model = await _answered(call.model, rows, single)
-        except RefusedError as refusal:
-            self._record_refusal(call, refusal, [row.given for row in rows] or [refusal.given])
-            headers = {"Retry-After": _RETRY_SECONDS} if refusal.http_status == 503 else None
-            return _json({"request_id": str(call.request_id), "detail": refusal.detail}, refusal.http_status, headers)
-        self._record(call, rows)
-        self._count(rows, model)
+            body = await read_body(request.receive)
+        except TooLargeError as error:
+            answer = await self.refuse(request_id, client, error)
+        else:
+            answer = await self.answer(request_id, body, client)
+        headers = {name.decode(): value.decode() for name, value in answer.headers}
+        return Response(answer.body, answer.status, headers, media_type="application/json")
+
+    async def answer(self, request_id: UUID, body: bytes, client: str | None) -> Answer:
+        """Answer one body; the model is taken once, and the answer names the one that computed it."""
+        if self._holder.current is not None and (values := usual_request(body)) is not None:
+            try:
+                given = await self._batcher.price(str(request_id), values, body, client)
+            except NotOnRecordError:
+                return self._not_on_record(request_id)
+            if given is not None:
+                return Answer(200, given)
+        call = Call(request_id, client, self._holder.current)
+        if len(body) > _LARGE_BYTES:
+            answer, lines = await run_in_threadpool(self._work, call, body)
+        else:
+            answer, lines = self._work(call, body)
+        if not await self._log.keep(lines) and answer.status == 200:
+            return self._not_on_record(request_id)
+        return answer
+
+    async def refuse(self, request_id: UUID, client: str | None, error: TooLargeError) -> Answer:
+        """The answer to a body that was not read to its end."""
+        call = Call(request_id, client, self._holder.current)
+        await self._log.keep(self._log.encoded(_refused_lines(call, RefusedError(413, "invalid", error.detail), [None])))
+        return refusal(request_id, 413, error.detail)
+
+    def _work(self, call: Call, body: bytes) -> tuple[Answer, list[bytes]]:
+        """The answer to a body and its encoded rows for the log."""
+        answer, rows = self._worked_out(call, body)
+        return answer, self._log.encoded(rows)
+
+    def _worked_out(self, call: Call, body: bytes) -> tuple[Answer, list[InferenceRow]]:
+        rows: list[Row] = []
+        try:
+            try:
+                rows, single = read_rows(body)
+            except UnreadableError as error:
+                raise RefusedError(422, "invalid", error.detail, error.given) from None
+            model = _answered(call.model, rows, single)
+        except RefusedError as refused:
+            given = [row.given for row in rows] or [refused.given]
+            return refusal(call.request_id, refused.http_status, refused.detail), _refused_lines(call, refused, given)
+        lines = _lines(call, rows)
+        self._count(call, rows, model)
         answers = [_answer(row) for row in rows]
         head = {"request_id": str(call.request_id), "model": model.identity()}
-        return _json({**head, **answers[0]} if single else {**head, "predictions": answers}, 200)
+        return Answer(200, orjson.dumps({**head, **answers[0]} if single else {**head, "predictions": answers})), lines
 
-    def _record(self, call: _Call, rows: Sequence[_Row]) -> None:
-        known = call.columns()
-        lines = []
-        for number, row in enumerate(rows):
-            price, low, high = row.prices or (None, None, None)
-            lines.append(
-                InferenceRow(
-                    row_number=number,
-                    status=row.status,
-                    http_status=200,
-                    input=row.given,
-                    price=price,
-                    price_low=low,
-                    price_high=high,
-                    warnings=row.warnings or None,
-                    error=row.problems,
-                    **known,
-                )
-            )
-        self._log.add(lines)
+    def _count(self, call: Call, rows: Sequence[Row], model: LoadedModel) -> None:
+        priced = [(number, row, row.prices) for number, row in enumerate(rows) if row.prices is not None]
+        self._metrics.priced(model.version, "primary", [prices for _, _, prices in priced])
+        self._metrics.warned(warning for _, row, _ in priced for warning in row.warnings)
+        if not self._shadow.wanted:
+            return
+        received_at = call.received_at.isoformat().encode()
+        for number, row, _ in priced:
+            given = orjson.dumps(row.given)
+            if row.values is not None and b"\\u0000" not in given:
+                self._shadow.offer(Copy(str(call.request_id), number, row.values, given, received_at, call.client))
 
-    def _record_refusal(self, call: _Call, refusal: RefusedError, given: Sequence[Any]) -> None:
-        known = call.columns()
-        self._log.add(
-            [
-                InferenceRow(
-                    row_number=number,
-                    status=refusal.status,
-                    http_status=refusal.http_status,
-                    input=value,
-                    error=refusal.detail,
-                    **known,
-                )
-                for number, value in enumerate(given)
-            ]
-        )
-
-    def _count(self, rows: Sequence[_Row], model: LoadedModel) -> None:
-        priced = [row for row in rows if row.prices is not None]
-        self._metrics.predictions.labels(model.version, "primary").inc(len(priced))
-        for row in priced:
-            assert row.prices is not None
-            price, low, high = row.prices
-            self._metrics.price.observe(price)
-            self._metrics.interval_ratio.observe(high / low)
-            for warning in row.warnings:
-                self._metrics.input_warnings.labels(warning["field"], warning["kind"]).inc()
+    def _not_on_record(self, request_id: UUID) -> Answer:
+        self._metrics.not_on_record.inc()
+        message = "the price could not be put on record in time, so it is not given; send the request again, with its id"
+        return refusal(request_id, 503, [problem("inference_log", message)])
 
 
-async def _body(request: Request) -> bytes:
-    chunks = []
-    size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > MAX_BODY_BYTES:
-            message = f"the body is larger than {MAX_BODY_BYTES} bytes; send the rows in several calls"
-            raise RefusedError(413, "invalid", [problem("body", message, allowed=f"{MAX_BODY_BYTES} bytes")], None)
-        chunks.append(chunk)
-    return b"".join(chunks)
+async def read_body(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> bytes:
+    """The body of a request. Raises TooLargeError if it is larger than it may be, ClientDisconnect if it does not end."""
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise TooLargeError
+        if not message.get("more_body", False):
+            return body
 
 
-def read_rows(body: bytes) -> tuple[list[_Row], bool]:
-    """The rows of a request body, and whether it is a single property. Raises RefusedError if it is neither form."""
-    try:
-        content = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        text = body[:2000].decode("utf-8", "replace")
-        found = problem("body", f"the body is not JSON: {error}", text, "a JSON object", EXAMPLE)
-        raise RefusedError(422, "invalid", [found], {"body": text}) from None
-    if not (isinstance(content, dict) and "instances" in content):
-        return [_row(content)], True
-    instances = content["instances"]
-    if not isinstance(instances, list) or not 1 <= len(instances) <= MAX_INSTANCES:
-        count = f"{len(instances)} properties" if isinstance(instances, list) else type(instances).__name__
-        allowed = f"a list of 1 to {MAX_INSTANCES} properties"
-        found = problem("instances", f"instances must be {allowed}", count, allowed, [EXAMPLE])
-        raise RefusedError(422, "invalid", [found], {"instances": count})
-    return [_row(value) for value in instances], False
-
-
-def _row(given: Any) -> _Row:
-    parsed = parse_property(given)
-    if isinstance(parsed, Property):
-        return _Row(given, property=parsed)
-    return _Row(given, problems=parsed, status="invalid")
-
-
-async def _answered(model: LoadedModel | None, rows: Sequence[_Row], single: bool) -> LoadedModel:
+def _answered(model: LoadedModel | None, rows: Sequence[Row], single: bool) -> LoadedModel:
     """Fill in the rows' answers and return the model that gave them. Raises RefusedError if the call has none."""
     if single and rows[0].problems:
         raise RefusedError(422, "invalid", rows[0].problems, rows[0].given)
     if model is None:
         message = "no model is loaded yet; /health/ready says why. The request is on record; try again later"
-        raise RefusedError(503, "unavailable", [problem("model", message)], None)
-    await _price(model, rows)
+        raise RefusedError(503, "unavailable", [problem("model", message)])
+    _price(model, rows)
     if single and rows[0].problems:
         raise RefusedError(500, "error", rows[0].problems, rows[0].given)
     return model
 
 
-async def _price(model: LoadedModel, rows: Sequence[_Row]) -> None:
+def _price(model: LoadedModel, rows: Sequence[Row]) -> None:
     """Fill in prices, warnings and, for rows that the model cannot price, errors."""
-    valid = [row for row in rows if row.property is not None]
+    valid = [(row, row.values) for row in rows if row.values is not None]
     if not valid:
         return
-    properties = [row.property for row in valid if row.property is not None]
-    if len(properties) <= _ROWS_INLINE:
-        priced = _predict_each(model, properties)
-    else:
-        priced = await run_in_threadpool(_predict_each, model, properties)
-    for row, prices in zip(valid, priced, strict=True):
+    try:
+        answers: list[Any] = model.price([values for _, values in valid]).tolist()
+    except Exception:
+        logger.exception("version %s does not price %d rows together", model.version, len(valid))
+        answers = [_price_one(model, values) for _, values in valid]
+    for (row, values), prices in zip(valid, answers, strict=True):
         if isinstance(prices, Exception):
             row.status = "error"
             row.problems = [problem("model", f"version {model.version} cannot price this row: {prices}"[:500])]
         else:
-            row.prices = prices
-            assert row.property is not None
-            row.warnings = model.domain.warnings(row.property, row.given)
+            row.prices = (prices[0], prices[1], prices[2])
+            if not row.usual or not model.domain.is_usual(values):
+                row.warnings = model.domain.warnings_of(values, row.given)
 
 
-def _predict_each(model: LoadedModel, properties: Sequence[Property]) -> Sequence[tuple[float, float, float] | Exception]:
+def _price_one(model: LoadedModel, values: Any) -> Any:
     try:
-        return _tuples(model.predict(properties))
+        return model.price([values]).tolist()[0]
     except Exception as error:
-        logger.exception("version %s does not price %d rows together", model.version, len(properties))
-        if len(properties) == 1:
-            return [error]
-    answers: list[tuple[float, float, float] | Exception] = []
-    for row in properties:
-        try:
-            answers.extend(_tuples(model.predict([row])))
-        except Exception as error:
-            answers.append(error)
-    return answers
+        return error
 
 
-def _tuples(values: np.ndarray[Any, np.dtype[np.float64]]) -> list[tuple[float, float, float]]:
-    return [(price, low, high) for price, low, high in values.tolist()]
+def _lines(call: Call, rows: Sequence[Row]) -> list[InferenceRow]:
+    known = call.columns()
+    lines = []
+    for number, row in enumerate(rows):
+        price, low, high = row.prices or (None, None, None)
+        line = InferenceRow(
+            row_number=number,
+            status=row.status,
+            http_status=200,
+            input=row.given,
+            price=price,
+            price_low=low,
+            price_high=high,
+            warnings=row.warnings or None,
+            error=row.problems,
+            **known,
+        )
+        lines.append(line)
+    return lines
 
 
-def _answer(row: _Row) -> dict[str, Any]:
+def _refused_lines(call: Call, refused: RefusedError, given: Sequence[Any]) -> list[InferenceRow]:
+    known = call.columns()
+    status, http_status, error = refused.status, refused.http_status, refused.detail
+    return [
+        InferenceRow(row_number=number, status=status, http_status=http_status, input=value, error=error, **known)
+        for number, value in enumerate(given)
+    ]
+
+
+def refusal(
+    request_id: UUID, http_status: int, detail: Sequence[dict[str, Any]], headers: Sequence[tuple[bytes, bytes]] = ()
+) -> Answer:
+    """The answer of a request that is refused; a 503 asks to try again."""
+    body = orjson.dumps({"request_id": str(request_id), "detail": list(detail)})
+    return Answer(http_status, body, [*headers, *(_RETRY if http_status == 503 else ())])
+
+
+def _answer(row: Row) -> dict[str, Any]:
     if row.prices is None:
         return {"price": None, "interval": None, "warnings": [], "error": {"detail": row.problems}}
     price, low, high = row.prices
     interval = {"low": low, "high": high, "level": INTERVAL_LEVEL}
     return {"price": price, "interval": interval, "warnings": row.warnings, "error": None}
-
-
-def _json(content: Any, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(orjson.dumps(content), status, headers, media_type="application/json")

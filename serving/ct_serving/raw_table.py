@@ -1,22 +1,20 @@
-"""One row of raw.inferences: how it is encoded for the spool and copied into PostgreSQL."""
+"""One row of raw.inferences: its one encoding, for the spool and for PostgreSQL alike."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import astuple, dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 import orjson
-import psycopg
-from psycopg.types.json import Jsonb
 
 Status = Literal["ok", "invalid", "unavailable", "error"]
+Role = Literal["primary", "shadow"]
 
 
-@dataclass(frozen=True, slots=True)
-class InferenceRow:
+class InferenceRow(NamedTuple):
     """A line of raw.inferences; prices are dollars, ``row_number`` is the position in the request, from 0."""
 
     request_id: UUID
@@ -27,7 +25,7 @@ class InferenceRow:
     http_status: int
     model_name: str | None = None
     model_version: str | None = None
-    role: str = "primary"
+    role: Role = "primary"
     input: Any = None
     price: float | None = None
     price_low: float | None = None
@@ -55,57 +53,54 @@ _TYPES = {
     "error": "jsonb",
     "client": "text",
 }
-_COLUMNS = tuple(field.name for field in fields(InferenceRow))
-_JSON = frozenset(name for name, kind in _TYPES.items() if kind == "jsonb")
+_COLUMNS = InferenceRow._fields
 _LIST = ", ".join(_COLUMNS)
-# The columns are spelled out: CREATE TABLE ... (LIKE ...) would need the right to read RAW.
-CREATE_PENDING = (
-    f"CREATE TEMPORARY TABLE pending ({', '.join(f'{name} {_TYPES[name]}' for name in _COLUMNS)}) ON COMMIT DELETE ROWS"
+
+
+def _column(position: int, name: str) -> str:
+    if _TYPES[name] == "jsonb":
+        return f"nullif(line->{position}, 'null')"
+    return f"(line->>{position})::{_TYPES[name]}"
+
+
+# Rows travel as one JSON document: one round trip and one commit a group, where COPY cannot skip rows that are there already
+# and a temporary table in between costs milliseconds to empty. The conflict has no target: naming one would need the right
+# to read RAW.
+INSERT = (
+    f"INSERT INTO raw.inferences ({_LIST}) SELECT {', '.join(_column(*at) for at in enumerate(_COLUMNS))} "
+    "FROM jsonb_array_elements($1::jsonb) AS line ON CONFLICT DO NOTHING"
 ).encode()
-_COPY = f"COPY pending ({_LIST}) FROM STDIN (FORMAT BINARY)".encode()
-# Without a target for the conflict: naming one would need the right to read RAW.
-_INSERT = f"INSERT INTO raw.inferences ({_LIST}) SELECT {_LIST} FROM pending ON CONFLICT DO NOTHING".encode()
+"""Takes a ``document``."""
+
+
+def document(rows: Sequence[bytes]) -> bytes:
+    """Encoded rows as what INSERT takes."""
+    return b"[" + b",".join(rows) + b"]"
+
+
+def beginning(request_id: UUID) -> bytes:
+    """What every encoded row of a request begins with."""
+    return b'["%b"' % str(request_id).encode()
 
 
 def encode(row: InferenceRow) -> bytes:
-    """The row as one JSON array, for the spool."""
-    return orjson.dumps(astuple(row))
+    """The row as one JSON array. Raises TypeError (orjson.JSONEncodeError) if it holds something else than JSON."""
+    text = orjson.dumps(tuple(row))
+    # PostgreSQL keeps no NUL in text or jsonb; it is shown as the replacement character.
+    return orjson.dumps(without_nul(orjson.loads(text))) if b"\\u0000" in text else text
 
 
-def decode(text: bytes) -> InferenceRow:
-    """The row that ``encode`` was given. Raises ValueError (also TypeError) if the text is something else."""
-    values = dict(zip(_COLUMNS, orjson.loads(text), strict=True))
-    values["request_id"] = UUID(values["request_id"])
-    for name in ("received_at", "answered_at"):
-        values[name] = datetime.fromisoformat(values[name])
-    return InferenceRow(**values)
+# In the order of the arguments of `encode_priced`; {} are filled in once for a model, %b for a row.
+_PRICED = '["%b",%d,"%b","%b","ok",200,{name},{version},"{role}",%b,%b,%b,%b,%b,null,%b]'
 
 
-def copy_rows(connection: psycopg.Connection[Any], rows: Sequence[InferenceRow]) -> None:
-    """Write ``rows`` in one transaction; those that are already there are left as they are.
-
-    ``connection`` has run CREATE_PENDING and is in autocommit mode. Raises psycopg.Error.
-    """
-    with connection.transaction(), connection.cursor() as cursor:
-        with cursor.copy(_COPY) as copy:
-            copy.set_types([_TYPES[name] for name in _COLUMNS])
-            for row in rows:
-                copy.write_row(_storable(row))
-        cursor.execute(_INSERT)
-
-
-def _storable(row: InferenceRow) -> tuple[Any, ...]:
-    values = []
-    for name in _COLUMNS:
-        value = getattr(row, name)
-        if name in _JSON and value is not None:
-            text = orjson.dumps(value)
-            # PostgreSQL keeps no NUL in text or jsonb; it is shown as the replacement character.
-            value = Jsonb(without_nul(value) if b"\\u0000" in text else value, dumps=orjson.dumps)
-        elif isinstance(value, str) and "\0" in value:
-            value = without_nul(value)
-        values.append(value)
-    return tuple(values)
+@lru_cache(maxsize=64)
+def priced_template(model_name: str, model_version: str, role: Role) -> bytes:
+    """A row that has a price, for ``%`` with: request id, row number, received at, answered at, input, price, low, high,
+    warnings, client; all bytes of JSON but the number, the ids and times without quotes.
+    """  # noqa: D205
+    quoted = [orjson.dumps(text).decode().replace("%", "%%") for text in (model_name, model_version)]
+    return _PRICED.format(name=quoted[0], version=quoted[1], role=role).encode()
 
 
 def without_nul(value: Any) -> Any:

@@ -40,7 +40,7 @@ class Spool:
             for suffix in ("-wal", "-shm"):
                 self.path.with_name(FILE_NAME + suffix).unlink(missing_ok=True)
             self._connection = self._open()
-        self._count = int(self._connection.execute("SELECT count(*) FROM pending").fetchone()[0])
+        self._count = self._counted()
 
     def _open(self) -> sqlite3.Connection:
         # Made by the thread that starts the log and used by its writer thread alone.
@@ -70,18 +70,32 @@ class Spool:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")
             raise
-        self._count += len(rows)
+        # Also what other processes have put there and taken away since.
+        self._count = self._counted()
 
-    def peek(self, limit: int) -> list[tuple[int, bytes]]:
-        """The oldest rows with their ids."""
-        return self._connection.execute("SELECT id, row FROM pending ORDER BY id LIMIT ?", (limit,)).fetchall()
+    def peek(self, limit: int, most_bytes: int = 2**62) -> list[tuple[int, bytes]]:
+        """The oldest rows with their ids: at most ``limit``, and ``most_bytes`` but for the first."""
+        found: list[tuple[int, bytes]] = []
+        size = 0
+        for number, row in self._connection.execute("SELECT id, row FROM pending ORDER BY id LIMIT ?", (limit,)):
+            size += len(row)
+            if found and size > most_bytes:
+                break
+            found.append((number, row))
+        return found
 
-    def remove(self, ids: Sequence[int]) -> None:
-        """Forget rows that are safe elsewhere."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        self._connection.executemany("DELETE FROM pending WHERE id = ?", ((number,) for number in ids))
-        self._connection.execute("COMMIT")
-        self._count = int(self._connection.execute("SELECT count(*) FROM pending").fetchone()[0])
+    def remove_to(self, last: int) -> None:
+        """Forget the rows up to the id ``last``, which are safe elsewhere. Raises sqlite3.Error.
+
+        Ids are given in the order of the commits, so a row that came after ``peek`` has a higher one.
+        """
+        self._connection.execute("DELETE FROM pending WHERE id <= ?", (last,))
+        self._count = self._counted()
+
+    def _counted(self) -> int:
+        # Rows leave from the front only, so that the ends of the index tell how many there are, however many that is.
+        first, last = self._connection.execute("SELECT (SELECT min(id) FROM pending), (SELECT max(id) FROM pending)").fetchone()
+        return 0 if first is None else int(last) - int(first) + 1
 
     def close(self) -> None:
         """Close the file; what waits stays in it."""

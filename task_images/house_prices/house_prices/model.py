@@ -8,7 +8,9 @@ trees. What was learnt lies beside it as data: ``trees.cbm`` (CatBoost) or ``tre
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from datetime import date
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +97,21 @@ def location_keys(frame: pd.DataFrame) -> dict[str, npt.NDArray[np.object_]]:
 
 def base_features(frame: pd.DataFrame, keys: Mapping[str, npt.NDArray[np.object_]]) -> dict[str, Floats]:
     """The features of one row alone, by name, each of shape (n,)."""
-    size, bed, bath, acre = (numeric(frame, name) for name in ("house_size", "bed", "bath", "acre_lot"))
-    size, acre = np.where(size > 0, size, np.nan), np.where(acre >= 0, acre, np.nan)
-    status = text(frame, "status").to_numpy(dtype=object)
+    numbers = {name: numeric(frame, name) for name in ("house_size", "bed", "bath", "acre_lot")}
     sold = pd.to_datetime(text(frame, "prev_sold_date"), errors="coerce", format="%Y-%m-%d")
+    sold_year = np.asarray(sold.dt.year + (sold.dt.day_of_year - 1) / 366, dtype=np.float64)
+    features = number_features(numbers, text(frame, "status").to_numpy(dtype=object), sold_year, zip_numbers(keys["zip5"]))
+    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in features.items()}
+
+
+def number_features(
+    numbers: Mapping[str, Floats], status: npt.NDArray[np.object_], sold_year: Floats, zips: npt.NDArray[np.intp]
+) -> dict[str, Floats]:
+    """See `base_features`, infinities included; all of shape (n,), NaN where unknown, ``zips`` as of `zip_numbers`."""
+    size, bed, bath, acre = (numbers[name] for name in ("house_size", "bed", "bath", "acre_lot"))
+    size, acre = np.where(size > 0, size, np.nan), np.where(acre >= 0, acre, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        features = {
+        return {
             "log_size": np.log(size),
             "bed": bed,
             "bath": bath,
@@ -111,10 +122,9 @@ def base_features(frame: pd.DataFrame, keys: Mapping[str, npt.NDArray[np.object_
             "rooms": bed + bath,
             "size_per_acre": np.log(size / (acre + 0.01)),
             "sold": np.where(status == "sold", 1.0, np.where(status == "for_sale", 0.0, np.nan)),
-            "sold_year": np.asarray(sold.dt.year + (sold.dt.day_of_year - 1) / 366, dtype=np.float64),
-            "zip_number": np.array([float(key) if key else np.nan for key in keys["zip5"]], dtype=np.float64),
+            "sold_year": sold_year,
+            "zip_number": np.where(zips >= 0, zips, np.nan),
         }
-    return {name: np.where(np.isfinite(values), values, np.nan) for name, values in features.items()}
 
 
 class Encoder:
@@ -131,12 +141,23 @@ class Encoder:
         self.start = start
         self.tables = {level: (pd.Index(keys.astype(object)), values) for level, (keys, values) in tables.items()}
         self.zip_axis = zip_axis
+        self._positions: dict[str, dict[str, int]] = {}
+
+    def positions(self, level: str, keys: Sequence[str]) -> npt.NDArray[np.intp]:
+        """Where (n,) keys stand in the level's table, -1 for unknown ones; for few keys much faster than an index."""
+        known = self._positions.get(level)
+        if known is None:
+            known = self._positions[level] = {key: i for i, key in enumerate(self.tables[level][0])}
+        return np.array([known.get(key, -1) for key in keys], dtype=np.intp)
 
     def look_up(self, level: str, keys: npt.NDArray[np.object_]) -> Floats:
         """The level's values for (n,) keys, shape (n, 3); zeros where a key is not known."""
-        index, values = self.tables[level]
-        position = index.get_indexer(keys)
-        found = values[np.maximum(position, 0)] if len(values) else np.zeros((len(keys), 3))
+        return self.values_at(level, self.tables[level][0].get_indexer(keys))
+
+    def values_at(self, level: str, position: npt.NDArray[np.intp]) -> Floats:
+        """The values of (n,) positions in the level's table, shape (n, 3); zeros where a position is -1."""
+        values = self.tables[level][1]
+        found = values[np.maximum(position, 0)] if len(values) else np.zeros((len(position), 3))
         return np.where((position >= 0)[:, None], found, 0.0)
 
     def features(self, keys: Mapping[str, npt.NDArray[np.object_]]) -> dict[str, Floats]:
@@ -163,6 +184,14 @@ def location_features(
     features |= {f"broker_{name}": found["broker"][:, i] for i, name in enumerate((*TARGETS, "count"))}
     axis = np.where(zips >= 0, zip_axis[:, zips].astype(np.float64), np.nan)
     return features | {"zip_axis_3": axis[0], "zip_axis_15": axis[1]}
+
+
+@lru_cache(maxsize=65_536)
+def _sold_year(day: str | None) -> float:
+    if day is None:
+        return np.nan
+    when = date.fromisoformat(day)
+    return when.year + (when.timetuple().tm_yday - 1) / 366
 
 
 def build_features(frame: pd.DataFrame, encoder: Encoder) -> pd.DataFrame:
@@ -206,6 +235,41 @@ class HousePriceModel:
         width = self.half_width(log_price)
         columns = {"price": log_price, "price_low": log_price - width, "price_high": log_price + width}
         return pd.DataFrame({name: np.exp(values) for name, values in columns.items()}, index=frame.index)
+
+    def predict_rows(self, rows: Sequence[Sequence[Any]]) -> Floats:
+        """What `predict` gives, to the last bit, for rows that were checked before: shape (n, 3), without a table.
+
+        A row has the values of RAW_COLUMNS in their order: numbers, trimmed texts that are not empty, a zip code of five
+        digits, a date as YYYY-MM-DD; None where it is not known.
+        """
+        if not rows:
+            return np.empty((0, 3))
+        status, bed, bath, acre, city, state, zip_code, size, sold, broker = zip(*rows, strict=True)
+        zips = [value or "" for value in zip_code]
+        places = zip(city, state, strict=True)
+        keys: dict[str, Sequence[str]] = {
+            "state": [value or "" for value in state],
+            "zip3": [value[:3] for value in zips],
+            "city": [f"{town}|{state or ''}" if town else "" for town, state in places],
+            "zip5": zips,
+            "broker": ["" if value is None else str(int(value)) for value in broker],
+        }
+        given = {"house_size": size, "bed": bed, "bath": bath, "acre_lot": acre}
+        numbers = {name: np.array(values, dtype=np.float64) for name, values in given.items()}
+        years = np.array([_sold_year(value) for value in sold], dtype=np.float64)
+        zip_array = np.array([int(value) if value else -1 for value in zips], dtype=np.intp)
+        found = {level: self.encoder.values_at(level, self.encoder.positions(level, keys[level])) for level in keys}
+        alone = number_features(numbers, np.array(status, dtype=object), years, zip_array)
+        places_and_brokers = location_features(self.encoder.start, found, self.encoder.zip_axis, zip_array)
+        base = np.array([alone[name] for name in BASE_FEATURES])
+        base[~np.isfinite(base)] = np.nan
+        matrix = np.concatenate([base, [places_and_brokers[name] for name in LOCATION_FEATURES]]).T
+        # A thread costs more than it saves.
+        one_thread = {"thread_count": 1} if self.learner == "catboost" and len(rows) < 500 else {}
+        log_price = np.asarray(self._trees.predict(matrix, **one_thread), dtype=np.float64)
+        width = self.half_width(log_price)
+        prices: Floats = np.exp(np.array([log_price, log_price - width, log_price + width])).T
+        return prices
 
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """How each of the user's columns moves the log price: exact SHAP values, plus ``base``; rows add up to it.
@@ -278,6 +342,10 @@ class ServedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc, name-defined
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> pd.DataFrame:
         """Prices with their intervals, one row for each row of the input."""
         return self.model.predict(model_input)
+
+    def predict_rows(self, rows: Sequence[Sequence[Any]]) -> Floats:
+        """See `HousePriceModel.predict_rows`."""
+        return self.model.predict_rows(rows)
 
     def contributions(self, model_input: pd.DataFrame) -> pd.DataFrame:
         """See `HousePriceModel.contributions`."""

@@ -153,9 +153,9 @@ def start_api(tmp_path: Path) -> Iterator[Any]:
     """Start the real API and return its address; the version is None for one without a model."""
     running = []
 
-    def start(version: str | None) -> str:
+    def start(version: str | None, **more: Any) -> str:
         port = free_port()
-        settings = Settings(spool_directory=tmp_path / f"spool-{port}", reload_seconds=0.1)
+        settings = Settings(spool_directory=tmp_path / f"spool-{port}", reload_seconds=0.1, **more)
         app = create_app(settings, OneModel(version))
         server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
         thread = threading.Thread(target=server.run, daemon=True)

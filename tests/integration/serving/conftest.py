@@ -60,7 +60,7 @@ class MlflowServer:
             self.process = subprocess.Popen(
                 command, cwd=self.directory, env=env, stdout=log, stderr=log, start_new_session=True
             )
-        wait_until(self.healthy, 90, "MLflow is up")
+        wait_until(self.healthy, 240, "MLflow is up")
 
     def healthy(self) -> bool:
         try:
@@ -168,7 +168,7 @@ class Serving:
         env = {name: value for name, value in os.environ.items() if not name.startswith(("CT_", "MLFLOW_"))}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(command, env={**env, **self.environment}, stdout=log, stderr=log)
-        wait_until(self.alive, 30, "the API is live")
+        wait_until(self.alive, 120, "the API is live")
 
     def alive(self) -> bool:
         try:
@@ -180,7 +180,7 @@ class Serving:
         answer = self.client.get("/health/ready").json()
         return None if answer["model"] is None else str(answer["model"]["version"])
 
-    def wait_for(self, version: str, seconds: float = 30) -> None:
+    def wait_for(self, version: str, seconds: float = 90) -> None:
         wait_until(lambda: self.version() == version, seconds, f"version {version} answers")
 
     def metric(self, name: str) -> float:

@@ -106,6 +106,13 @@ def test_lineage_has_a_line_for_each_version_and_its_batches_and_for_batches_wit
 FORBIDDEN = [
     ("serving_url", "SELECT * FROM raw.inferences"),
     ("serving_url", "SELECT * FROM raw.listings"),
+    ("serving_url", "SELECT * FROM raw.feedback"),
+    ("serving_url", "SELECT * FROM raw.current_feedback"),
+    ("serving_url", "INSERT INTO raw.feedback (request_id, actual_price) VALUES (gen_random_uuid(), 1)"),
+    ("serving_url", "SELECT * FROM audit.evaluations"),
+    ("serving_url", "SELECT * FROM clean.listings"),
+    ("pipeline_url", "SELECT raw.give_feedback(gen_random_uuid(), 0, 1, 'sale', NULL, true)"),
+    ("dashboard_url", "SELECT raw.give_feedback(gen_random_uuid(), 0, 1, 'sale', NULL, true)"),
     (
         "serving_url",
         "INSERT INTO audit.model_events (dag_id, run_id, model_name, model_version, event) VALUES ('d','r','m','1','promoted')",
@@ -124,13 +131,15 @@ def test_roles_have_no_more_rights_than_they_need(request, role, statement):
         connection.execute(statement)
 
 
-def test_serving_may_insert_inferences_and_feedback(serving_url):
+def test_serving_may_insert_inferences_give_feedback_and_read_the_ledger(serving_url):
     with psycopg.connect(serving_url) as connection:
         connection.execute(
             "INSERT INTO raw.inferences (request_id, row_number, received_at, answered_at, status, http_status) "
             "VALUES (gen_random_uuid(), 0, now(), now(), 'ok', 200) ON CONFLICT DO NOTHING"
         )
-        connection.execute("INSERT INTO raw.feedback (request_id, actual_price) VALUES (gen_random_uuid(), 250000)")
+        connection.execute("SELECT raw.give_feedback(gen_random_uuid(), 0, 250000, 'sale', 'a client', true)")
+        for table in ("model_events", "decisions", "signals", "gates"):
+            connection.execute(f"SELECT * FROM audit.{table}")
 
 
 def test_the_dashboard_reads_the_history(dashboard_url):

@@ -54,7 +54,7 @@ def parts() -> tuple[Models, ModelHolder, Metrics, Poller]:
 
 
 def count(metrics: Metrics, result: str) -> float:
-    value = metrics.registry.get_sample_value("ct_model_reload_total", {"result": result})
+    value = metrics.registry.get_sample_value("ct_model_reload_total", {"result": result, "role": "primary"})
     assert value is not None
     return value
 

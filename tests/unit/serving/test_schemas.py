@@ -6,9 +6,9 @@ import re
 import pytest
 from ct_serving.domain import Domain, read_domain
 from ct_serving.model_holder import frame
-from ct_serving.predicting import RefusedError, read_rows
+from ct_serving.requests import UnreadableError, read_rows
 from ct_serving.schemas import ALLOWED, EXAMPLE, FIELDS, MAX_INSTANCES, Property, parse_property
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 pytestmark = pytest.mark.unit
@@ -48,7 +48,7 @@ def test_the_words_about_ranges_are_those_of_the_schema():
         for choice in schema[name].get("anyOf", [schema[name]]):
             for limit in ("minimum", "maximum", "exclusiveMinimum", "maxLength"):
                 if limit in choice:
-                    assert re.search(rf"\b{choice[limit]:.0f}\b", words), (name, limit)
+                    assert re.search(rf"\b0*{choice[limit]:.0f}\b", words), (name, limit)
 
 
 def test_everything_may_be_missing_null_or_blank():
@@ -81,15 +81,14 @@ def test_the_frame_has_the_types_of_the_signature():
 
 @pytest.mark.parametrize("body", [b"", b"{", b"\xff", b'{"bed": NaN}', b"{} {}"])
 def test_a_body_that_is_not_json_is_refused(body):
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(UnreadableError) as caught:
         read_rows(body)
-    assert caught.value.http_status == 422
     assert caught.value.detail[0]["field"] == "body"
 
 
 @pytest.mark.parametrize("instances", [b"[]", b"{}", b"null", b"[" + b"{}," * MAX_INSTANCES + b"{}]"])
 def test_instances_are_a_list_of_one_to_a_thousand(instances):
-    with pytest.raises(RefusedError) as caught:
+    with pytest.raises(UnreadableError) as caught:
         read_rows(b'{"instances": ' + instances + b"}")
     assert caught.value.detail[0]["field"] == "instances"
 
@@ -106,6 +105,7 @@ def test_a_body_that_is_no_object_has_a_problem(body):
     assert rows[0].problems[0]["field"] == "body"
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(st.sampled_from([*FIELDS, "street", "extra"]), st.none() | st.booleans() | st.integers() | st.floats()
                        | st.text() | st.lists(st.integers())))  # fmt: skip
 def test_any_object_is_valid_or_has_problems_and_valid_ones_fit_the_frame(value):
