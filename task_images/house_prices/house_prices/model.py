@@ -7,6 +7,7 @@ trees. What was learnt lies beside it as data: ``trees.cbm`` (CatBoost) or ``tre
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -215,6 +216,12 @@ class HousePriceModel:
         """
         values, base = self.shap_values(self.features(frame))
         return self.by_column(values, base, frame.index)
+
+    def with_trees(self, trees: Any) -> HousePriceModel:
+        """The same model with other trees of its learner, to explain them."""
+        other = copy.copy(self)
+        other._trees = trees
+        return other
 
     @staticmethod
     def by_column(values: Floats, base: float, index: pd.Index) -> pd.DataFrame:
