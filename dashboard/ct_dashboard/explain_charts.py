@@ -27,9 +27,9 @@ CATEGORIES = {"location": "state", "status": "status"}
 COMPARABLE = ("location", "house_size", "bath", "bed", "acre_lot", "status", "prev_sold_date")
 """Columns whose effect can be drawn against their value; the broker's number is only a name."""
 
-_GREY = "rgba(128,128,128,0.35)"
+_GREY = "rgba(128,128,128,0.5)"
 _SCALE = [[0.0, "#56B4E9"], [0.5, "#B8A9C9"], [1.0, "#D55E00"]]
-_FACTORS = (0.25, 0.5, 0.8, 0.9, 1.0, 1.1, 1.25, 1.5, 2.0, 4.0)
+_FACTORS = (0.1, 0.25, 0.5, 0.65, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
 def column_name(column: str, text: Text) -> str:
@@ -44,18 +44,24 @@ def part_name(name: str, text: Text) -> str:
 
 def factor_text(log_effect: float, text: Text) -> str:
     """An effect in log units as the percentage by which it changes the price."""
-    return text.percent(math.expm1(log_effect), 1 if abs(log_effect) < 0.2 else 0)
+    return text.percent(math.expm1(log_effect), 1 if abs(log_effect) < 0.095 else 0)
 
 
 def _effect_axis(values: Floats, text: Text) -> dict[str, object]:
     """Ticks at round percentages that fit the values."""
     low, high = (float(values.min()), float(values.max())) if len(values) else (-0.1, 0.1)
-    ticks = [factor for factor in _FACTORS if low - 0.05 <= math.log(factor) <= high + 0.05]
-    if high - low > 1.2:
-        ticks = [factor for factor in ticks if factor in (0.25, 0.5, 1.0, 2.0, 4.0)]
-    elif high - low > 0.5:
-        ticks = [factor for factor in ticks if factor in (0.5, 0.8, 1.0, 1.25, 1.5, 2.0)]
-    return {"tickvals": [math.log(factor) for factor in ticks], "ticktext": [factor_text(math.log(t), text) for t in ticks]}
+    ticks: list[float] = []
+    # From no effect outwards, as many as have room for their label.
+    for factor in sorted(_FACTORS, key=lambda factor: abs(math.log(factor))):
+        place = math.log(factor)
+        inside = low - 0.03 <= place <= high + 0.03
+        if inside and all(abs(place - math.log(other)) >= (high - low) / 7 for other in ticks):
+            ticks.append(factor)
+    return {
+        "tickvals": [math.log(factor) for factor in ticks],
+        "ticktext": [text.percent(factor - 1, 0) for factor in ticks],
+        "tickangle": 0,
+    }
 
 
 def _layout(figure: go.Figure, title: str, height: int) -> go.Figure:
@@ -335,13 +341,21 @@ def mover_chart(mover: Mover, before: str, after: str, text: Text) -> go.Figure:
             orientation="h",
             marker={"color": [GREEN if value > 0 else PINK for _, value in parts]},
             text=[factor_text(value, text) for _, value in parts],
-            textposition="auto",
+            textposition="outside",
+            cliponaxis=False,
             hoverinfo="skip",
         )
     )
     figure.add_vline(x=0, line={"width": 1, "color": "gray"})
-    values = np.array([value for _, value in parts] or [0.0])
-    figure.update_xaxes(title=text("explain.effect_axis"), fixedrange=True, zeroline=False, **_effect_axis(values, text))
+    values = np.array([0.0, *(value for _, value in parts)])
+    room = 0.25 * max(float(np.ptp(values)), 0.01)
+    figure.update_xaxes(
+        title=text("explain.effect_axis"),
+        range=[float(values.min()) - room, float(values.max()) + room],
+        fixedrange=True,
+        zeroline=False,
+        **_effect_axis(values, text),
+    )
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     title = text(
         "explain.mover_title",

@@ -156,15 +156,14 @@ def reliance_sentence(lines: Sequence[Reliance], before: str, after: str, text: 
     outside = sorted((line for line in lines if line.outside), key=lambda line: -abs(line.after - line.before))
     if not outside:
         return text("explain.nothing_outside", new=after, old=before)
-    parts = [
-        text(
-            "explain.more" if line.after > line.before else "explain.less",
-            column=charts.column_name(line.column, text),
-            before=text.number(100 * line.before, 1),
-            after=text.number(100 * line.after, 1),
-        )
-        for line in outside
-    ]
+    parts = []
+    for line in outside:
+        values = {
+            "column": charts.column_name(line.column, text),
+            "before": text.number(100 * line.before, 1),
+            "after": text.number(100 * line.after, 1),
+        }
+        parts.append(text("explain.more", **values) if line.after > line.before else text("explain.less", **values))
     return text("explain.outside", new=after, old=before, parts="; ".join(parts))
 
 
@@ -213,7 +212,6 @@ def _show_movers(before: Explanation, after: Explanation, homes: Sequence[Home],
         selection_mode="single-row",
         selection_default={"selection": {"rows": [row], "columns": [], "cells": []}},
         alt=text("explain.movers_alt"),
-        column_config={text("explain.home_column"): st.column_config.TextColumn(width="medium", pinned=True)},
     )
     rows: list[int] = chosen.selection.rows
     if rows and rows[0] < len(found):
@@ -241,8 +239,8 @@ def movers_table(found: Sequence[Mover], before: str, after: str, text: Text) ->
     return pd.DataFrame(
         [
             {
-                text("explain.home_column"): charts.home_name(mover.home, text),
                 text("explain.change"): text.percent(mover.change, 0),
+                text("explain.home_column"): charts.home_name(mover.home, text),
                 text("explain.moved_by"): parts_text(mover, text),
                 text("explain.price_of", version=before): text.money(math.exp(mover.before)),
                 text("explain.price_of", version=after): text.money(math.exp(mover.after)),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 import streamlit as st
@@ -102,6 +102,13 @@ def slice_key(score: Score) -> str:
     return f"{score.dimension}:{score.slice}"
 
 
+def _slice_order(key: str, sizes: Mapping[str, int]) -> tuple[str, float, str]:
+    """All homes first, sizes in their order, states and statuses with the most homes first."""
+    dimension, _, value = key.partition(":")
+    place = float(value.partition(":")[0] or 0) if dimension == "house_size" else -float(sizes[key])
+    return dimension, place, value
+
+
 def slice_name(key: str, text: Text) -> str:
     """A slice as people call it."""
     dimension, _, value = key.partition(":")
@@ -121,7 +128,7 @@ def _choose_slice(scores: Sequence[Score], text: Text) -> str:
     sizes: dict[str, int] = {}
     for score in scores:
         sizes[slice_key(score)] = max(sizes.get(slice_key(score), 0), score.rows)
-    options = sorted(sizes, key=lambda key: (key.partition(":")[0], -sizes[key], key))
+    options = sorted(sizes, key=lambda key: _slice_order(key, sizes))
     named = st.query_params.get(SLICE_PARAMETER)
     part = st.selectbox(
         text("metrics.slice"),
@@ -209,7 +216,7 @@ def slices_table(scores: Sequence[Score], metric: str, text: Text) -> pd.DataFra
             key = slice_key(score)
             homes[key] = max(homes.get(key, 0), score.rows)
             table.setdefault(key, {})[score.version] = value_text(metric, score.metrics[metric][0], text)
-    order = sorted(table, key=lambda key: (key.partition(":")[0], -homes[key], key))
+    order = sorted(table, key=lambda key: _slice_order(key, homes))
     return pd.DataFrame(
         [
             {

@@ -68,10 +68,11 @@ class _Clusters:
         return self._interval(root, (squares - mean) / (2 * max(root, 1e-300) * len(squares)))
 
     def r2(self, actual: Floats, error: Floats) -> tuple[float, float | None, float | None]:
+        # Not by the sum of squares, which rounding leaves above nothing.
+        if float(np.ptp(actual)) == 0:
+            return 0.0, None, None
         square, spread = error**2, (actual - np.mean(actual)) ** 2
         unexplained, total = float(np.mean(square)), float(np.mean(spread))
-        if total == 0:
-            return 0.0, None, None
         ratio = unexplained / total
         return self._interval(1 - ratio, -(square - ratio * spread) / (total * len(actual)))
 
