@@ -20,7 +20,12 @@ MOST_BARS = 12
 """Categories of a column in the comparison of effects: those of the most homes."""
 
 NUMBERS = ("house_size", "acre_lot", "bed", "bath", "prev_sold_date")
-LOGARITHMIC = ("house_size", "acre_lot")
+LOGARITHMIC = {
+    "house_size": (250, 500, 1000, 2000, 4000, 8000, 16000),
+    "acre_lot": (0.01, 0.05, 0.25, 1, 5, 25, 100, 1000),
+}
+"""Columns whose values are drawn on a logarithmic axis, with its ticks."""
+
 CATEGORIES = {"location": "state", "status": "status"}
 """Columns of an explanation that are compared by category, with the home's column that has the category."""
 
@@ -246,8 +251,10 @@ def dependence_chart(before: Explanation, after: Explanation, homes: Sequence[Ho
         figure.update_yaxes(autorange="reversed", fixedrange=True)
     else:
         figure.update_yaxes(title=text("explain.effect_axis"), fixedrange=True, **_effect_axis(effects, text))
-        kind = "log" if column in LOGARITHMIC else "linear"
-        figure.update_xaxes(title=text.or_none(f"axis.{column}") or column_name(column, text), type=kind, fixedrange=True)
+        figure.update_xaxes(title=text.or_none(f"axis.{column}") or column_name(column, text), fixedrange=True)
+        if column in LOGARITHMIC:
+            ticks = LOGARITHMIC[column]
+            figure.update_xaxes(type="log", tickvals=ticks, ticktext=[text.significant(value) for value in ticks])
     _layout(figure, text("explain.dependence_title", column=column_name(column, text)), 420)
     figure.update_layout(legend={"orientation": "h", "y": -0.22, "x": 0}, margin={"b": 60})
     return figure

@@ -65,7 +65,9 @@ class _Clusters:
     def root_mean(self, squares: Floats) -> tuple[float, float | None, float | None]:
         mean = float(np.mean(squares))
         root = float(np.sqrt(mean))
-        return self._interval(root, (squares - mean) / (2 * max(root, 1e-300) * len(squares)))
+        # On the log scale: squares of a few dear homes may outweigh all others, and a root is never negative.
+        reach = self._reach((squares - mean) / (2 * max(mean, 1e-300) * len(squares)))
+        return (root, None, None) if reach is None else (root, root * float(np.exp(-reach)), root * float(np.exp(reach)))
 
     def r2(self, actual: Floats, error: Floats) -> tuple[float, float | None, float | None]:
         # Not by the sum of squares, which rounding leaves above nothing.
