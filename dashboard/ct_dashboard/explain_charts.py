@@ -254,7 +254,9 @@ def dependence_chart(before: Explanation, after: Explanation, homes: Sequence[Ho
         figure.update_xaxes(title=text.or_none(f"axis.{column}") or column_name(column, text), fixedrange=True)
         if column in LOGARITHMIC:
             ticks = LOGARITHMIC[column]
-            figure.update_xaxes(type="log", tickvals=ticks, ticktext=[text.significant(value) for value in ticks])
+            figure.update_xaxes(
+                type="log", tickvals=ticks, ticktext=[text.number(value, 0 if value >= 1 else 2) for value in ticks]
+            )
     _layout(figure, text("explain.dependence_title", column=column_name(column, text)), 420)
     figure.update_layout(legend={"orientation": "h", "y": -0.22, "x": 0}, margin={"b": 60})
     return figure

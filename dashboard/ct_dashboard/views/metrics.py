@@ -186,7 +186,7 @@ def metrics_table(scores: Sequence[Score], standing: Standing, text: Text) -> pd
 
 
 def _show_slices(scores: Sequence[Score], text: Text) -> None:
-    st.subheader(text("metrics.by_slice"), anchor=False)
+    st.header(text("metrics.by_slice"), anchor=False, divider=True)
     named = st.query_params.get(METRIC_PARAMETER)
     metric = st.selectbox(
         text("metrics.metric"),

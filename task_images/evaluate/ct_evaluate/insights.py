@@ -23,9 +23,9 @@ from ct_evaluate.fixed_set import FixedSet, read_fixed_set, slices
 
 log = logging.getLogger(__name__)
 
-MOST_VERSIONS = 12
-"""Scored on one set: challenger, champion, and the newest before them. Each costs the time to fetch and load its files, and
-what a version was worth on earlier homes stays on record."""
+MOST_VERSIONS = 20
+"""Scored on one set: challenger, champion, and the newest before them. Each costs a third of a second of CPU and the time to
+fetch its files; what an older version was worth on the homes of its time stays on record."""
 
 NOISE_FILE = "reliance_noise.json"
 """What the train step logs to the run: how far shares of reliance differ by chance."""
@@ -122,7 +122,7 @@ class _Keeper:
             if explain:
                 self._write_explanation(version, self._contributions(model, scored, version))
             log.info("version %s was scored on %d homes of the hold-out", version.number, len(self.fixed.frame))
-            # Twelve models are more than the disk of a small pod is meant for.
+            # Twenty models are more than the disk of a small pod is meant for.
             del model
             self.registry.forget(version)
 

@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 REFITS = 5
 """Trainings. A standard deviation of so few is known within a factor of two; who draws a band allows for it (Student's t)."""
 
-MOST_HOMES = 20_000
+MOST_HOMES = 10_000
 """Of which each training leaves a fifth out, another one each time. Fewer homes leave more to chance: the noise of a larger
 training is overstated rather than understated."""
 
 PART = 0.8
 
-MOST_TREES = 150
+MOST_TREES = 100
 """Of each loss."""
 
 EXPLAINED_ROWS = 400
