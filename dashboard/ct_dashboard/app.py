@@ -6,7 +6,7 @@ import streamlit as st
 
 from ct_dashboard import session
 from ct_dashboard.text import LANGUAGES
-from ct_dashboard.views import estimate, history
+from ct_dashboard.views import estimate, explainability, history, metrics
 
 
 def main() -> None:
@@ -18,6 +18,13 @@ def main() -> None:
         [
             st.Page(estimate.show, title=text("app.estimate"), icon=":material/sell:", url_path="estimate", default=True),
             st.Page(history.show, title=text("app.history"), icon=":material/history:", url_path="history"),
+            st.Page(metrics.show, title=text("pages.metrics"), icon=":material/monitoring:", url_path="metrics"),
+            st.Page(
+                explainability.show,
+                title=text("pages.explainability"),
+                icon=":material/account_tree:",
+                url_path="explainability",
+            ),
         ],
         position="top",
     )

@@ -1,4 +1,4 @@
-"""Words and numbers in the person's language, from one catalogue file for each language."""
+"""Words and numbers in the person's language, from catalogue files of each language."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ DEFAULT_LANGUAGE = "en"
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """All texts of a language, by key ("estimate.title")."""
-    content = tomllib.loads(resources.files("ct_dashboard").joinpath("texts", f"{language}.toml").read_text("utf-8"))
-    return {f"{section}.{key}": text for section, texts in content.items() for key, text in texts.items()}
+    """All texts of a language, by key ("estimate.title"), from every file that begins with its name."""
+    found: dict[str, str] = {}
+    for file in resources.files("ct_dashboard").joinpath("texts").iterdir():
+        if file.name == f"{language}.toml" or file.name.startswith(f"{language}_"):
+            content = tomllib.loads(file.read_text("utf-8"))
+            found |= {f"{section}.{key}": text for section, texts in content.items() for key, text in texts.items()}
+    return found
 
 
 @dataclass(frozen=True)

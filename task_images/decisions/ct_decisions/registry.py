@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -116,6 +117,12 @@ class Registry:
                 ) from error
             self._fetched[version.number] = Path(found)
         return self._fetched[version.number]
+
+    def forget(self, version: Version) -> None:
+        """Remove the version's files from this machine; they are fetched again when they are asked for."""
+        directory = self._fetched.pop(version.number, None)
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
 
     def load(self, version: Version) -> Any:
         """The version as an MLflow pyfunc model. Raises BadDataError if its files are there and do not load."""

@@ -24,6 +24,7 @@ from house_prices.frames import read_listings
 from ct_evaluate.artefact import examine
 from ct_evaluate.comparison import HOLD_OUT, Contestants, compare
 from ct_evaluate.inferences import moved_share, recent_requests
+from ct_evaluate.insights import record_insights
 
 log = logging.getLogger(__name__)
 
@@ -61,6 +62,7 @@ def evaluate(payload: TaskInput) -> TaskResult:
         found = read_run(connection, dag_id=payload.dag_id, run_id=payload.run_id)
         connection.commit()
         _publish(registry, challenger, decision, found)
+    _keep_insights(registry, challenger, decision, batch_id)
     return TaskResult(
         task=payload.task,
         run_id=payload.run_id,
@@ -208,3 +210,19 @@ def _publish(registry: Registry, challenger: Version, decision: Mapping[str, Any
             write_notes(registry, challenger, decision, stage="held")
     except MlflowException as error:
         raise unavailable(error) from error
+
+
+def _keep_insights(registry: Registry, challenger: Version, decision: Mapping[str, Any], batch_id: int) -> None:
+    """What the dashboard shows of every version, on the homes that were known when it was decided."""
+    champion = decision["champion_version"]
+    with connect("evaluate") as connection:
+        batches = connection.execute("SELECT batch_id FROM clean.batches WHERE batch_id <= %s", (batch_id,)).fetchall()
+        record_insights(
+            connection,
+            registry,
+            batch_id=batch_id,
+            batch_ids=[int(row["batch_id"]) for row in batches],
+            challenger=challenger,
+            champion=registry.by_number(champion) if champion else None,
+            confidence=load_policy().bootstrap.confidence,
+        )

@@ -41,9 +41,11 @@ def read_listings(
     splits: Sequence[str] | None = None,
     batch_ids: Sequence[int] | None = None,
     columns: Sequence[str] = tuple(COLUMNS),
+    homes: int | None = None,
 ) -> pd.DataFrame:
     """The listings of CLEAN in these splits and batches (None: all), ordered by batch and row number.
 
+    With ``homes`` only so many: the first listing of each home whose key has one of the smallest MD5 sums, smallest first.
     ``connection`` is a psycopg connection. Dollars, acres, square feet; ``zip_code`` has five digits, dates are texts.
     """
     kinds = {name: COLUMNS[name] for name in columns}
@@ -51,9 +53,14 @@ def read_listings(
     query = (
         f"SELECT {selected} FROM clean.listings "
         "WHERE (%(splits)s::text[] IS NULL OR split = ANY(%(splits)s)) "
-        "AND (%(batches)s::bigint[] IS NULL OR batch_id = ANY(%(batches)s)) ORDER BY batch_id, row_number"
+        "AND (%(batches)s::bigint[] IS NULL OR batch_id = ANY(%(batches)s)) "
     )
+    if homes is None:
+        query += "ORDER BY batch_id, row_number"
+    else:
+        query += 'AND NOT relisted ORDER BY md5(property_key) COLLATE "C", property_key LIMIT %(homes)s'
     values = {
+        "homes": homes,
         "splits": None if splits is None else list(splits),
         "batches": None if batch_ids is None else [int(batch) for batch in batch_ids],
     }

@@ -7,6 +7,7 @@ trees. What was learnt lies beside it as data: ``trees.cbm`` (CatBoost) or ``tre
 
 from __future__ import annotations
 
+import copy
 import json
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -274,11 +275,16 @@ class HousePriceModel:
     def contributions(self, frame: pd.DataFrame) -> pd.DataFrame:
         """How each of the user's columns moves the log price: exact SHAP values, plus ``base``; rows add up to it.
 
-        A feature made of two columns counts half for each. Raises RuntimeError where scikit-learn's trees cannot be
-        explained because the package shap is not installed.
+        A feature made of two columns counts half for each.
         """
         values, base = self.shap_values(self.features(frame))
         return self.by_column(values, base, frame.index)
+
+    def with_trees(self, trees: Any) -> HousePriceModel:
+        """The same model with other trees of its learner, to explain them."""
+        other = copy.copy(self)
+        other._trees = trees
+        return other
 
     @staticmethod
     def by_column(values: Floats, base: float, index: pd.Index) -> pd.DataFrame:
@@ -298,13 +304,50 @@ class HousePriceModel:
 
             values = self._trees.get_feature_importance(catboost.Pool(features.to_numpy()), type="ShapValues")
             return values[:, :-1], float(values[0, -1])
-        try:
-            import shap
-        except ImportError as error:
-            raise RuntimeError("scikit-learn's trees are explained by the package shap, which is not installed here") from error
-        explainer = shap.TreeExplainer(self._trees)
-        base = float(np.ravel(explainer.expected_value)[0])
-        return np.asarray(explainer.shap_values(features.to_numpy(), check_additivity=False), dtype=np.float64), base
+        return sklearn_shap(self._trees, features.to_numpy(dtype=np.float64))
+
+
+def sklearn_shap(trees: Any, rows: Floats) -> tuple[Floats, float]:
+    """SHAP values (n, f) and base value of scikit-learn's histogram gradient boosting, without a further package.
+
+    The game is that of TreeSHAP (Lundberg, Erion and Lee, Consistent Individualized Feature Attribution for Tree Ensembles,
+    2018): where a feature is not known, both branches count by their training homes. A leaf with value v, shares w of the
+    branches to it by feature, and o = 1 where the row takes them, gives feature i v (o_i - w_i) times the integral over t from
+    0 to 1 of the product of w_j (1 - t) + o_j t over the others: a polynomial, which Gauss and Legendre integrate exactly.
+    """
+    values = np.zeros(rows.shape)
+    base = float(np.ravel(trees._baseline_prediction)[0])
+    for (tree,) in trees._predictors:
+        nodes = tree.nodes
+        paths: list[tuple[int, dict[int, float], dict[int, npt.NDArray[np.bool_]]]] = [(0, {}, {})]
+        while paths:
+            place, shares, taken = paths.pop()
+            node = nodes[place]
+            if node["is_leaf"]:
+                base += float(node["value"]) * float(np.prod(list(shares.values())))
+                _add_leaf(values, float(node["value"]), shares, taken)
+                continue
+            feature = int(node["feature_idx"])
+            column = rows[:, feature]
+            left = np.where(np.isnan(column), bool(node["missing_go_to_left"]), column <= node["num_threshold"])
+            for child, takes in ((int(node["left"]), left), (int(node["right"]), ~left)):
+                share = shares.get(feature, 1.0) * float(nodes[child]["count"]) / float(node["count"])
+                here = takes & taken[feature] if feature in taken else takes
+                paths.append((child, {**shares, feature: share}, {**taken, feature: here}))
+    return values, base
+
+
+def _add_leaf(values: Floats, value: float, shares: Mapping[int, float], taken: Mapping[int, npt.NDArray[np.bool_]]) -> None:
+    """Add what a leaf gives each feature of its path to (n, f) SHAP values."""
+    if not shares:
+        return
+    points, weights = np.polynomial.legendre.leggauss((len(shares) + 1) // 2)
+    t = ((points + 1) / 2)[:, None]
+    factors = {feature: np.where(taken[feature], t, 0.0) + share * (1 - t) for feature, share in shares.items()}
+    product = np.multiply.reduce(list(factors.values()))
+    for feature, share in shares.items():
+        integral = (weights / 2) @ (product / factors[feature])
+        values[:, feature] += value * (taken[feature] - share) * integral
 
 
 SKLEARN_TYPES = (

@@ -32,16 +32,20 @@ TABLES = {
     "audit.evaluations": _DECIDED,
     "audit.model_events": "happened_at < %(at)s",
     "audit.steps": "done_at < %(at)s",
+    "audit.fixed_sets": "drawn_at < %(at)s",
+    "audit.version_scores": "scored_at < %(at)s",
+    "audit.explanations": "explained_at < %(at)s",
 }
 """Every table with what says that a row was there, in an order in which each reference finds its row."""
 
 _UNANSWERED = "CASE WHEN answered_at < %(at)s THEN {column} END"
+_OF_THE_COPY = "CASE {column} WHEN %(real_model)s THEN %(model)s ELSE {column} END"
 _CHANGED = {
     # The only table whose lines are changed: a request that was not yet answered is as it was when it was sent.
     ("raw.requests", "outcome"): "CASE WHEN answered_at < %(at)s THEN outcome ELSE 'sent' END",
     **{("raw.requests", name): _UNANSWERED for name in ("http_status", "batch_number", "detail", "answered_at")},
-    # The ledger of the copy is about the copy of the model.
-    ("audit.model_events", "model_name"): "CASE {column} WHEN %(real_model)s THEN %(model)s ELSE {column} END",
+    # The ledger of the copy is about the copy of the model, and so is what is known of its versions.
+    **{(f"audit.{table}", "model_name"): _OF_THE_COPY for table in ("model_events", "version_scores", "explanations")},
 }
 
 _COLUMNS = """

@@ -5,10 +5,10 @@ They learn log prices, stop early on the fixed validation homes, and give the sa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -48,16 +48,23 @@ class TrainingData:
     validation_target: Floats
 
 
+class Again(Protocol):
+    """Fit as many trees (at most ``most`` of each loss) to features (n, f) and log prices (n,) of other homes."""
+
+    def __call__(self, features: pd.DataFrame, target: Floats, *, seed: int | None = None, most: int | None = None) -> Any:
+        """The trees; without a ``seed`` with that of the first training."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Fitted:
-    """Trained trees with what was chosen. ``again`` fits as many trees to the features and log prices of other homes."""
+    """Trained trees with what was chosen, and how to fit them again."""
 
     name: str
     trees: Any
     parameters: Mapping[str, Any]
     iterations: int
     validation_error: float
-    again: Callable[[pd.DataFrame, Floats], Any]
+    again: Again
 
     def save(self, directory: Path) -> None:
         """Write the trees in the learner's own format: .cbm or .skops, never a pickle."""
@@ -78,12 +85,14 @@ def fit_catboost(data: TrainingData, seed: int) -> Fitted:
 
     settings = {**CATBOOST, "random_seed": seed, **_drawn(len(data.target))}
 
-    def blend(features: pd.DataFrame, target: Floats, iterations: Mapping[str, int], validation: Any) -> list[Any]:
+    def blend(
+        features: pd.DataFrame, target: Floats, iterations: Mapping[str, int], validation: Any, seed: int = seed
+    ) -> list[Any]:
         pool = Pool(features.to_numpy(), target)
         pool.quantize(border_count=CATBOOST["border_count"])
         models = []
         for loss in CATBOOST_LOSSES:
-            chosen = {**settings, "loss_function": loss, "iterations": iterations[loss]}
+            chosen = {**settings, "random_seed": seed, "loss_function": loss, "iterations": iterations[loss]}
             model = CatBoostRegressor(**chosen, logging_level="Silent", allow_writing_files=False)
             stop = {"early_stopping_rounds": PATIENCE, "use_best_model": True} if validation is not None else {}
             models.append(model.fit(pool, eval_set=validation, **stop))
@@ -99,6 +108,12 @@ def fit_catboost(data: TrainingData, seed: int) -> Fitted:
     models = blend(data.features, data.target, most, validation)
     counts = {loss: int(model.tree_count_) for loss, model in zip(CATBOOST_LOSSES, models, strict=True)}
     trees = total(models)
+    first = seed
+
+    def again(features: pd.DataFrame, target: Floats, *, seed: int | None = None, most: int | None = None) -> Any:
+        fewer = {loss: min(count, most or count) for loss, count in counts.items()}
+        return total(blend(features, target, fewer, None, first if seed is None else seed))
+
     return Fitted(
         name="catboost",
         trees=trees,
@@ -111,7 +126,7 @@ def fit_catboost(data: TrainingData, seed: int) -> Fitted:
         },
         iterations=sum(counts.values()),
         validation_error=_error(trees, data),
-        again=lambda features, target: total(blend(features, target, counts, None)),
+        again=again,
     )
 
 
@@ -141,11 +156,18 @@ def fit_hist_gradient_boosting(data: TrainingData, seed: int) -> Fitted:
     validation = {"X_val": data.validation_features.to_numpy(), "y_val": data.validation_target} if stop_early else {}
     trees = _fit_hist(HistGradientBoostingRegressor(**parameters), data.features, data.target, validation)
     count = int(trees.n_iter_)
-    chosen = {**parameters, "max_iter": max(count, 1), "early_stopping": False}
+    first = seed
+
+    def again(features: pd.DataFrame, target: Floats, *, seed: int | None = None, most: int | None = None) -> Any:
+        fewer = {"max_iter": max(min(count, most or count), 1), "random_state": first if seed is None else seed}
+        return _fit_hist(
+            HistGradientBoostingRegressor(**{**parameters, **fewer, "early_stopping": False}), features, target, {}
+        )
+
     return Fitted(
         name="hist_gradient_boosting", trees=trees, parameters=parameters, iterations=count,
         validation_error=_error(trees, data),
-        again=lambda features, target: _fit_hist(HistGradientBoostingRegressor(**chosen), features, target, {}),
+        again=again,
     )  # fmt: skip
 
 

@@ -25,6 +25,7 @@ from mlflow.exceptions import MlflowException
 from ct_train.fitting import Outcome, TooFewRowsError, fit
 from ct_train.golden import golden
 from ct_train.profile import domain, holdout_errors, profile
+from ct_train.reliance_noise import reliance_noise
 from ct_train.report import write_report
 from ct_train.tracking import Registered, Tracker
 
@@ -157,12 +158,14 @@ def _register(
     tracker.log_data(run, digests, {split: len(part) for split, part in parts.items()})
     reliance = write_report(outcome.model, parts["test"], predicted.loc[parts["test"].index], report, seed)
     log.info("the model relies on %s", ", ".join(f"{name} {share:.0%}" for name, share in list(reliance.items())[:4]))
+    learnt = pd.concat([parts[split] for split in outcome.learnt_from])
     files = {
         report / "batches.json": data.batches,
+        report / "reliance_noise.json": reliance_noise(outcome, learnt, parts["test"]),
         report / "golden.json": golden(outcome.model, parts["test"]),
         _made(report / "reference") / "profile.json": profile(parts["train"]),
         report / "reference" / "holdout_errors.json": holdout_errors(parts["test"], predicted.loc[parts["test"].index]),
-        outcome.directory / "domain.json": domain(pd.concat([parts[split] for split in outcome.learnt_from])),
+        outcome.directory / "domain.json": domain(learnt),
     }
     for path, content in files.items():
         path.write_text(json.dumps(content), encoding="utf-8")

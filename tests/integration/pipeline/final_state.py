@@ -44,6 +44,18 @@ QUERIES = {
         SELECT b.batch_number, role, dataset, dataset_digest, model_version, e.row_count, metrics
           FROM audit.evaluations AS e JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2, 3""",
     "steps": "SELECT b.batch_number, step FROM audit.steps JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2",
+    "fixed sets": """
+        SELECT b.batch_number, set_digest, f.row_count, area_count, background
+          FROM audit.fixed_sets AS f JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2""",
+    "version scores": """
+        SELECT set_digest, model_version, dimension, slice, s.row_count, s.area_count, unsound, metrics, problem
+          FROM audit.version_scores AS s JOIN audit.fixed_sets AS f USING (set_digest) JOIN raw.batches AS b USING (batch_id)
+         ORDER BY b.batch_number, 1, 2, 3, 4""",
+    "explanations": """
+        SELECT set_digest, model_version, columns, base, cardinality(contributions) AS numbers, seed_noise, problem,
+               (SELECT sum(abs(value)) FROM unnest(contributions) AS value) AS size
+          FROM audit.explanations JOIN audit.fixed_sets AS f USING (set_digest) JOIN raw.batches AS b USING (batch_id)
+         ORDER BY b.batch_number, 1, 2""",
     "ledger": "SELECT model_name, model_version, event, count(*) AS lines FROM audit.model_events GROUP BY 1, 2, 3 ORDER BY 2, 3",
 }
 

@@ -34,8 +34,8 @@ def test_every_text_is_used_and_every_use_has_a_text():
     composed = ("verdict.", "warning.", "age.", "estimate.status_", "history.yes_", "history.not_", "history.held",
                 "history.champion", "history.batches", "history.trained", "history.promoted", "history.mlflow_",
                 "history.intake", "history.approval", "history.training", "history.promotion", "history.signals",
-                "history.gates", "history.no_signals", "history.no_gates", "history.detail_title",
-                "estimate.brokered_by")  # fmt: skip
+                "history.gates", "history.no_signals", "history.no_gates", "history.detail_title", "estimate.brokered_by",
+                "metric.", "role.", "slice.", "problem.", "column.", "axis.", "explain.status_")  # fmt: skip
     assert not [key for key in catalogue("en") if key not in used and not key.startswith(composed)]
 
 

@@ -221,3 +221,18 @@ def test_a_file_of_another_class_is_not_loaded(models, outcome, tmp_path):
             load(tmp_path / "m")
     finally:
         del sys.modules["somewhere"]
+
+
+def test_trees_of_scikit_learn_are_explained_as_the_package_shap_does(models, homes):
+    import shap
+    from house_prices.model import sklearn_shap
+
+    model = models["hist_gradient_boosting"]
+    rows = homes.head(120).copy()
+    rows.loc[rows.index[:20], ["house_size", "bed", "zip_code"]] = None
+    features = model.features(rows).to_numpy()
+    values, base = sklearn_shap(model._trees, features)
+    explainer = shap.TreeExplainer(model._trees)
+    assert base == pytest.approx(float(np.ravel(explainer.expected_value)[0]), abs=1e-9)
+    np.testing.assert_allclose(values, explainer.shap_values(features, check_additivity=False), atol=1e-9)
+    np.testing.assert_allclose(base + values.sum(axis=1), model.predict_log(model.features(rows)), atol=1e-9)
