@@ -30,6 +30,7 @@ TABLES = {
     "audit.signals": _DECIDED,
     "audit.gates": _DECIDED,
     "audit.evaluations": _DECIDED,
+    "audit.diagnostics": _DECIDED,
     "audit.model_events": "happened_at < %(at)s",
 }
 """Every table with what says that a row was there, in an order in which each reference finds its row."""

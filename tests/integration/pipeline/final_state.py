@@ -43,6 +43,9 @@ QUERIES = {
     "evaluations": """
         SELECT b.batch_number, role, dataset, dataset_digest, model_version, e.row_count, metrics
           FROM audit.evaluations AS e JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2, 3""",
+    "diagnostics": """
+        SELECT b.batch_number, role, d.kind, model_version, d.row_count, content
+          FROM audit.diagnostics AS d JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2, 3""",
     "ledger": "SELECT model_name, model_version, event, count(*) AS lines FROM audit.model_events GROUP BY 1, 2, 3 ORDER BY 2, 3",
 }
 
