@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,7 +55,7 @@ def test_the_tenths_say_where_the_interval_misses():
     assert [part["above"] for part in tenths] == [100] + [0] * 9
     assert [part["below"] for part in tenths] == [0] * 9 + [50]
     assert all(part["width"] == pytest.approx(2.0) for part in tenths)
-    assert all(before["high"] < after["low"] for before, after in zip(tenths, tenths[1:], strict=False))
+    assert all(before["high"] < after["low"] for before, after in pairwise(tenths))
 
 
 def test_few_rows_and_none():
