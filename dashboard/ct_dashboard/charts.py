@@ -94,7 +94,9 @@ def _field(field: str, home: Mapping[str, Any], text: Text) -> str:
         given = text.or_none(f"estimate.status_{home['status']}") or str(home["status"])
     else:
         value = home.get(field)
-        given = "" if value is None else text.significant(value) if isinstance(value, int | float) else str(value)
+        given = "" if value is None else str(value)
+        if isinstance(value, int | float):
+            given = text.number(value, 0 if value == int(value) else 2)
     return f"{name}: {given or text('estimate.any')}"
 
 

@@ -66,8 +66,10 @@ def forest_chart(changes: Sequence[Change], text: Text, title: str) -> go.Figure
         )
     )
     figure.add_vline(x=0, line={"color": GREY, "width": 1})
-    reach = max([abs(end) for change in changes for end in (change.low, change.high)], default=0.1)
-    figure.update_xaxes(title=text("comparison.change_axis"), tickformat="+.0%", range=[-reach * 1.1, reach * 1.1], nticks=6)
+    ends = [end for change in changes for end in (change.low, change.high, change.limit or 0.0)]
+    room = max((max(ends) - min(ends)) * 0.06, 0.01)
+    span = [min(*ends, 0.0) - room, max(*ends, 0.0) + room]
+    figure.update_xaxes(title=text("comparison.change_axis"), tickformat="+.0%", range=span, nticks=6)
     figure.update_yaxes(categoryorder="array", categoryarray=labels[::-1], fixedrange=True)
     height = 150 + sum(26 + 12 * label.count("<br>") for label in labels)
     figure.update_xaxes(fixedrange=True)

@@ -29,7 +29,7 @@ def drift_chart(found: Sequence[Measured], text: Text, title: str) -> go.Figure:
             x=[text("data.batch", number=batch) for batch in batches] if len(batches) <= 6 else batches,
             y=[feature_name(name, text) for name in names],
             z=[[_LEVELS.index(cell.verdict) if cell and cell.verdict in _LEVELS else None for cell in row] for row in cells],
-            text=[[text.significant(cell.value) if cell else "" for cell in row] for row in cells],
+            text=[[text.number(cell.value, 2) if cell else "" for cell in row] for row in cells],
             texttemplate="%{text}" if len(batches) <= MOST_NUMBERS else None,
             textfont={"color": "#111111", "size": 12},
             hovertext=[[_cell_words(cell, text) for cell in row] for row in cells],
@@ -136,14 +136,14 @@ def unseen_chart(found: Mapping[str, Sequence[Measured]], text: Text) -> go.Figu
 
 
 def density_chart(named: Sequence[tuple[str, PriceBins]], text: Text, title: str) -> go.Figure:
-    """One hill for each group of prices, all of the same area, the first on top; a logarithmic axis of dollars."""
+    """One hill for each group of prices, all of the same height, the first on top; a logarithmic axis of dollars."""
     figure = go.Figure()
     shares = [[count / sum(bins.counts) for count in bins.counts] for _, bins in named]
-    highest = max((max(share) for share in shares), default=1.0)
     prices = [centre(number) for number in range(len(shares[0]))] if shares else []
     for number, ((name, _), share) in enumerate(zip(named, shares, strict=True)):
         base = len(named) - 1 - number
-        colour = CYCLE[number % len(CYCLE)]
+        colour = CYCLE[number] if len(named) == 2 else SKY
+        highest = max(share)
         flat = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "showlegend": False}
         figure.add_trace(go.Scatter(x=prices, y=[base] * len(prices), **flat))
         figure.add_trace(
@@ -151,7 +151,7 @@ def density_chart(named: Sequence[tuple[str, PriceBins]], text: Text, title: str
                 x=prices,
                 y=[base + 0.92 * value / highest for value in share],
                 mode="lines",
-                line={"width": 2, "color": colour, "shape": "spline"},
+                line={"width": 2, "color": colour},
                 fill="tonexty",
                 customdata=share,
                 hovertemplate="%{x:$,.0f}: %{customdata:.1%}",

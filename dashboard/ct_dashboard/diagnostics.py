@@ -115,11 +115,26 @@ def coverages(shapes: Shapes) -> list[Coverage]:
     return found
 
 
+SIDE = ("new_batch", "rest")
+"""Gates that decide nothing, except together in place of superiority, where a policy lets a gain on the new batch be enough."""
+
 OVERALL = ("superiority", "rmse", "relative_error", "new_batch", "rest")
 """Gates that are a relative change with an interval, in the order of the plot."""
 
 MOST_SLICES = 12
 """Slices of one dimension that a plot shows: those with most rows. All are in the table."""
+
+
+def decisive(promotion: Decision) -> list[Mapping[str, Any]]:
+    """The gates that this decision was made by and that apply, without those of SIDE where they did not count."""
+    by_area = bool((promotion.get("facts") or {}).get("area"))
+    return [gate for gate in promotion["gates"] if gate["verdict"] != "n/a" and (by_area or gate["name"] not in SIDE)]
+
+
+def gravest_first(gates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Failed gates first, then those that ask for a person, those that passed, those that do not apply."""
+    order = {"fail": 0, "hold": 1, "pass": 2}
+    return sorted(gates, key=lambda gate: order.get(gate["verdict"], 3))
 
 
 def overall_changes(promotion: Decision) -> list[Change]:

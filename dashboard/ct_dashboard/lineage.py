@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -99,7 +99,7 @@ def with_tags(line: Line, tags: Mapping[str, str]) -> Line:
 
 
 def steps(line: Line, text: Text) -> list[tuple[str, str]]:
-    """The line as pairs of what it is and what it was, in order; the graph's nodes, and the same in words."""
+    """The line as pairs of what it is and what it was, in order: the nodes of the graph."""
     found = [
         ("batch", _joined(line.stream, None if line.batch_number is None else text("data.batch", number=line.batch_number),
                           None if line.rows is None else text("comparison.rows", rows=text.number(line.rows)),
@@ -131,17 +131,3 @@ def _joined(*parts: str | None) -> str:
 
 def _short(digest: str | None) -> str | None:
     return None if digest is None else digest[:10]
-
-
-def graph(found: Sequence[tuple[str, str]], text: Text) -> str:
-    """The steps as a Mermaid flow chart from top to bottom, which a phone has room for."""
-    lines = ["flowchart TD"]
-    for number, (name, value) in enumerate(found):
-        label = f"{text(f'lineage.{name}')}<br/>{_escaped(value)}"
-        lines.append(f'    n{number}["{label}"]')
-    lines += [f"    n{number} --> n{number + 1}" for number in range(len(found) - 1)]
-    return "\n".join(lines)
-
-
-def _escaped(value: str) -> str:
-    return value.replace("&", "&amp;").replace('"', "&quot;").replace("<", "&lt;").replace(">", "&gt;")

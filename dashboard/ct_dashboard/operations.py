@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from ct_store.connection import connect
@@ -40,6 +40,12 @@ class Traffic:
     source: str
     step: int
     buckets: Sequence[Bucket]
+    until: datetime
+
+    @property
+    def since(self) -> datetime:
+        """The begin of the whole span of time."""
+        return self.until - timedelta(seconds=self.step * BUCKETS)
 
     @property
     def requests(self) -> float:
@@ -98,7 +104,7 @@ def read_traffic(url: str, hours: int) -> Traffic:
     step = hours * 3600 // BUCKETS
     with connect("ct_dashboard", url) as connection:
         rows = connection.execute(_TRAFFIC, {"hours": hours, "step": step}).fetchall()
-    return Traffic("raw", step, [Bucket(**row) for row in rows])
+    return Traffic("raw", step, [Bucket(**row) for row in rows], datetime.now(UTC))
 
 
 def from_prometheus(prometheus: Prometheus, hours: int, now: datetime) -> Traffic:
@@ -123,6 +129,7 @@ def from_prometheus(prometheus: Prometheus, hours: int, now: datetime) -> Traffi
             Bucket(at, requests, refused.get(at, 0.0), failed.get(at, 0.0), median.get(at), p95.get(at))
             for at, requests in every.items()
         ],
+        now,
     )
 
 

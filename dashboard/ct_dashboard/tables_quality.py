@@ -66,7 +66,9 @@ def expectation(line: Mapping[str, Any], text: Text) -> str:
         "values": ", ".join(map(str, arguments.get("value_set") or ())),
         "share": text.share(arguments.get("min_share", arguments.get("max_share"))),
     }
-    words = text.or_none(f"quality.{line['expectation']}", **values) or str(line["expectation"])
+    key = f"quality.{line['expectation']}"
+    open_ended = text.or_none(f"{key}_from", **values) if high is None else None
+    words = open_ended or text.or_none(key, **values) or str(line["expectation"])
     mostly = arguments.get("mostly")
     return words if mostly is None else text("quality.mostly", expectation=words, share=text.share(mostly))
 
@@ -98,6 +100,9 @@ def quarantine_table(samples: Sequence[Mapping[str, Any]], text: Text) -> pd.Dat
         for name in ("price", "bed", "bath", "house_size", "city", "state", "zip_code", "status"):
             value = sample[name]
             label = text.or_none(f"field.{name}") or text(f"estimate.{name}")
-            row[label] = text.significant(value) if isinstance(value, int | float) else value or "–"
+            if name == "zip_code" and value is not None:
+                row[label] = f"{value:g}"
+            else:
+                row[label] = text.significant(value) if isinstance(value, int | float) else value or "–"
         rows.append(row)
     return pd.DataFrame(rows)

@@ -7,7 +7,16 @@ import streamlit as st
 from ct_dashboard import charts_comparison as charts
 from ct_dashboard import reads, session, tables
 from ct_dashboard.data import Decision, Run
-from ct_dashboard.diagnostics import Shapes, largest, median_error, overall_changes, slice_changes
+from ct_dashboard.diagnostics import (
+    SIDE,
+    Shapes,
+    decisive,
+    gravest_first,
+    largest,
+    median_error,
+    overall_changes,
+    slice_changes,
+)
 from ct_dashboard.text import Text
 from ct_dashboard.views.common import chart, nothing, plain, read
 
@@ -67,18 +76,19 @@ def _show_decision(promotion: Decision, text: Text) -> None:
 
 
 def _show_gates(promotion: Decision, text: Text) -> None:
-    gates = promotion["gates"]
-    passed = sum(gate["verdict"] == "pass" for gate in gates)
-    judged = sum(gate["verdict"] != "n/a" for gate in gates)
+    decisive_gates = decisive(promotion)
+    passed, judged = sum(gate["verdict"] == "pass" for gate in decisive_gates), len(decisive_gates)
     st.subheader(text("comparison.gates"), anchor=False)
     st.write(text("comparison.gates_intro", passed=passed, judged=judged))
     st.dataframe(
-        tables.evidence_table(gates, text),
+        tables.evidence_table(gravest_first(promotion["gates"]), text),
         key="comparison.gates",
         width="stretch",
         hide_index=True,
         alt=text("comparison.gates_alt", passed=passed, judged=judged),
     )
+    if any(gate["name"] in SIDE and gate not in decisive_gates and gate["verdict"] != "n/a" for gate in promotion["gates"]):
+        st.caption(text("comparison.side_gates"))
 
 
 def _show_changes(promotion: Decision, text: Text) -> None:

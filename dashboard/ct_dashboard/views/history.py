@@ -27,6 +27,7 @@ def show() -> None:
         nothing(text("history.empty"), "history")
         return
     _show_figures(history, text)
+    _show_story(history, text)
     _show_timeline(history, text)
     run = _select(history, text)
     if run is None:
@@ -52,6 +53,18 @@ def _show_figures(history: History, text: Text) -> None:
         st.caption(text("history.one_batch"))
 
 
+def _show_story(history: History, text: Text) -> None:
+    """Why the champion is there, and what was last rejected and why."""
+    chosen = [
+        ("story_champion", lambda run: promoted(run) and run.line["challenger_version"] == history.champion, st.success),
+        ("story_rejected", lambda run: run.line["promotion_outcome"] == "reject", st.warning),
+    ]
+    for key, fits, box in chosen:
+        run = next((run for run in history.runs if fits(run)), None)
+        if run is not None:
+            box(plain(f"**{text(f'history.{key}')}** {tables.sentence(run.promotion, text)}"))
+
+
 def _show_timeline(history: History, text: Text) -> None:
     if not history.reigns:
         st.caption(text("history.timeline_empty"))
@@ -73,7 +86,7 @@ def _select(history: History, text: Text) -> Run | None:
     wide = {
         text("history.col_trained_why"): st.column_config.TextColumn(width="large"),
         text("history.col_promoted_why"): st.column_config.TextColumn(width="large"),
-        text("history.col_batch"): st.column_config.TextColumn(pinned=True),
+        text("history.col_batch"): st.column_config.TextColumn(pinned=True, width=90),
     }
     chosen: Any = st.dataframe(
         tables.history_table(history.runs, text),

@@ -185,7 +185,7 @@ def _show_lineage(history: History, url: str, text: Text) -> None:
     spoken = "; ".join(f"{text(f'lineage.{name}')}: {value}" for name, value in found)
     left, right = st.columns([2, 3], gap="large")
     with left:
-        st.mermaid_chart(lineage.graph(found, text), alt=text("lineage.alt", steps=spoken))
+        chart(charts_operations.lineage_chart(found, text), "lineage.graph", text("lineage.alt", steps=spoken))
     with right:
         st.markdown("\n".join(f"- **{text(f'lineage.{name}')}**: {value}" for name, value in found))
         _show_links(line, text)
@@ -205,7 +205,7 @@ def _show_links(line: lineage.Line, text: Text) -> None:
     links = [
         (text("history.airflow_run"), settings.airflow_run(line.dag_id, line.run_id)),
         (text("history.mlflow_run"), settings.mlflow_run(line.mlflow_run_id) if line.mlflow_run_id else None),
-        (text("history.mlflow_challenger", version=line.version), settings.mlflow_version(line.version)),
+        (text("lineage.mlflow_version", version=line.version), settings.mlflow_version(line.version)),
     ]
     with st.container(horizontal=True, key="lineage.links"):
         for label, address in links:

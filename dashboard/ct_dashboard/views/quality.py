@@ -10,7 +10,7 @@ import streamlit as st
 from ct_dashboard import reads, session, tables_quality
 from ct_dashboard.quality import failures
 from ct_dashboard.text import Text
-from ct_dashboard.views.common import DATABASE_ERRORS, nothing, read
+from ct_dashboard.views.common import DATABASE_ERRORS, nothing, plain, read
 
 BATCH_PARAMETER = "batch"
 
@@ -113,10 +113,16 @@ def _show_quarantine(line: Mapping[str, Any], url: str, text: Text) -> None:
         st.caption(text("quality.no_quarantine"))
         return
     st.write(text("quality.quarantine_intro"))
-    for rule, count in found.counts.items():
-        name = text.or_none(f"quality.rule_{rule.lower()}") or rule
-        share = text.share(count / line["row_count"], 2)
-        st.markdown(f"- {text('quality.rule_count', rule=name, count=text.number(count), share=share)}")
+    lines = [
+        text(
+            "quality.rule_count",
+            rule=text.or_none(f"quality.rule_{rule.lower()}") or rule,
+            count=text.number(count),
+            share=text.share(count / line["row_count"], 2),
+        )
+        for rule, count in found.counts.items()
+    ]
+    st.markdown(plain("\n".join(f"- {rule}" for rule in lines)))
     title = text("quality.samples")
     table = tables_quality.quarantine_table(found.samples, text)
     st.dataframe(table, key="quality.samples", width="stretch", hide_index=True, alt=title)

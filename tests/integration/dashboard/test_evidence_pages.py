@@ -52,7 +52,7 @@ def test_comparison_shows_every_gate_the_forest_and_how_both_models_err(monkeypa
     assert overall["data"][0]["x"] == [-0.12]
     assert slices["data"][0]["y"] == ["State: Hawaii"]
     assert slices["data"][1]["name"] == "worse"
-    assert slices["data"][1]["y"] == ["Zip areas new to the<br>champion"]
+    assert slices["data"][1]["y"] == ["New zip areas"]
     assert [trace["name"] for trace in errors["data"]] == ["Champion (version 1)", "Challenger (version 2)"]
     assert "Half of the homes are within: Champion (version 1): +1" in errors["alt"]
     assert all(0.7 < share <= 1 for trace in calibration["data"] for share in trace["y"])

@@ -32,7 +32,7 @@ def test_every_text_is_used_and_every_use_has_a_text():
     used = set(re.findall(r'text(?:\(\))?\(\s*["\']([a-z]+\.[a-z_]+)["\']', source))
     assert used <= set(catalogue("en"))
     composed = ("evidence.", "verdict.", "warning.", "age.", "app.", "field.", "lineage.", "estimate.status_", "estimate.kind_",
-                "history.yes_", "history.not_", "history.held",
+                "history.yes_", "history.story_", "history.not_", "history.held",
                 "comparison.overall_", "comparison.slice_", "comparison.champion", "comparison.challenger",
                 "comparison.prices_", "comparison.better", "comparison.worse", "comparison.open", "data.measure_", "data.help_",
                 "data.title_", "data.level_", "data.unseen_", "quality.severity_", "quality.expect_", "quality.accumulated_",
