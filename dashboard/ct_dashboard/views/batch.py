@@ -45,7 +45,10 @@ def show() -> None:
     _show_sheet(sheet, text)
     digest = hashlib.sha256(file.getvalue()).hexdigest()
     if st.button(
-        text("batch.submit", count=text.number(len(sheet.rows))), key="batch.submit", type="primary", icon=":material/sell:"
+        text("batch.submit", count=text.number(len(sheet.rows))),
+        key="batch.submit",
+        type=session.main_button(),
+        icon=":material/sell:",
     ):
         st.session_state[_DONE] = (digest, _price(sheet, text))
     done = st.session_state.get(_DONE)
@@ -102,7 +105,7 @@ def _show_done(sheet: batch.Sheet, done: batch.Pricing, text: Text) -> None:
     )
     st.download_button(
         text("batch.download"), batch.as_csv(table), "estimates.csv", "text/csv", key="batch.download",
-        icon=":material/download:", type="primary", on_click="ignore",
+        icon=":material/download:", type=session.main_button(), on_click="ignore",
     )  # fmt: skip
 
 

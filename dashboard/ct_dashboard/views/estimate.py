@@ -68,7 +68,7 @@ def _form(text: Text) -> dict[str, Any] | None:
     with st.form("estimate.form", border=False):
         home |= _what(text)
         submitted = st.form_submit_button(
-            text("estimate.submit"), key="estimate.submit", type="primary", width="stretch", icon=":material/sell:"
+            text("estimate.submit"), key="estimate.submit", type=session.main_button(), width="stretch", icon=":material/sell:"
         )
     return home if submitted else None
 
