@@ -109,7 +109,7 @@ def test_quality_shows_failures_new_values_and_what_was_put_aside(monkeypatch, p
     assert app.query_params["batch"] == str(first)
     shown = words(app)
     assert "State: 1 new (Hawaii), in 40.0 % of the rows" in shown
-    assert "Price below $10,000: 1 rows (0.10 %)" in shown
+    assert r"Price below \$10,000: 1 rows (0.10 %)" in shown
     expectations = app.dataframe[1].value
     assert list(expectations["Holds?"]) == ["✗ fails", "✓ holds"]
     assert expectations["Expectation"][0] == "A value from 0 to 20, in at least 99 % of the rows"

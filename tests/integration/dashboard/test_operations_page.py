@@ -74,7 +74,7 @@ def test_requests_failures_latency_and_feedback_come_from_raw(monkeypatch, pipel
     assert "Slowest 95th percentile: 20 ms" in shown
     assert "**1 real prices** were told" in shown
     assert "within 22.3 % of them, and 100 % of them" in shown, "the newest real price of a home counts"
-    volume, latency, prices = figures(app)
+    volume, latency, prices, _ = figures(app)
     assert [sum(trace["y"]) for trace in volume["data"]] == [30, 5, 5]
     assert latency["layout"]["yaxis"]["title"]["text"] == "milliseconds"
     assert "80 newest answers" in prices["alt"]
