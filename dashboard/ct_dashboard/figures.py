@@ -22,18 +22,23 @@ CYCLE = (SKY, ORANGE, GREEN, PINK, VERMILION, YELLOW, BLUE, GREY)
 _TICKS = (10_000, 30_000, 100_000, 300_000, 1_000_000, 3_000_000, 10_000_000, 30_000_000)
 
 
+TITLE_CHARACTERS = 46
+"""Of a title in one line: more do not fit on a phone."""
+
 LEGEND_ROOM = 95
 """Below the plot, pixels: the axis with its title, and a legend of two lines."""
 
 
 def titled(figure: go.Figure, title: str, height: int, *, legend: bool = False, **layout: Any) -> go.Figure:
     """The figure with title and size; a legend lies below the plot, where it takes no width from a phone."""
+    title = wrapped(title, TITLE_CHARACTERS)
+    above = 45 + 18 * title.count("<br>")
     below = {"orientation": "h", "yref": "container", "yanchor": "bottom", "y": 0, "x": 0, "title": {"text": ""}}
     figure.update_layout(
         **{
             "title": {"text": title, "font": {"size": 15}, "x": 0, "xanchor": "left"},
             "height": height,
-            "margin": {"l": 10, "r": 10, "t": 45, "b": LEGEND_ROOM if legend else 10},
+            "margin": {"l": 10, "r": 10, "t": above, "b": LEGEND_ROOM if legend else 10},
             "dragmode": False,
             "showlegend": legend,
             "legend": below,
