@@ -55,14 +55,18 @@ def _show_figures(history: History, text: Text) -> None:
 
 def _show_story(history: History, text: Text) -> None:
     """Why the champion is there, and what was last rejected and why."""
-    chosen = [
-        ("story_champion", lambda run: promoted(run) and run.line["challenger_version"] == history.champion, st.success),
-        ("story_rejected", lambda run: run.line["promotion_outcome"] == "reject", st.warning),
-    ]
-    for key, fits, box in chosen:
-        run = next((run for run in history.runs if fits(run)), None)
-        if run is not None:
-            box(plain(f"**{text(f'history.{key}')}** {tables.sentence(run.promotion, text)}"))
+    for run in history.runs:
+        if promoted(run) and run.line["challenger_version"] == history.champion:
+            st.success(_story("story_champion", run, text))
+            break
+    for run in history.runs:
+        if run.line["promotion_outcome"] == "reject":
+            st.warning(_story("story_rejected", run, text))
+            break
+
+
+def _story(key: str, run: Run, text: Text) -> str:
+    return plain(f"**{text(f'history.{key}')}** {tables.sentence(run.promotion, text)}")
 
 
 def _show_timeline(history: History, text: Text) -> None:
