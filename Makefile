@@ -27,7 +27,7 @@ stack = .envs/local/bin/python -m local
 options = --state "$(STATE)" $(if $(SCALE),--scale "$(SCALE)") --seed "$(SEED)" --group "$(GROUP)" --day "$(DAY)" --policy "$(POLICY)" \
   --listings "$(LISTINGS)" --source-url "$(SOURCE_URL)" $(if $(ONCE),--once)
 
-.PHONY: help setup demo up stop clean test test-cluster lint bench images python
+.PHONY: help setup demo up stop clean test test-browser screenshots test-cluster lint bench images python
 # Compiled modules make every start of a program seconds faster.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
@@ -81,6 +81,12 @@ clean: local ## remove STATE with everything in it; never asks
 
 test: setup ## unit, contract and integration tests (TESTS=path for some of them)
 	@.envs/dev/bin/pytest -m "not browser and not cluster and not bench" $(TESTS)
+
+test-browser: setup ## walk through the pages in Chromium, on the history that make demo ONCE=1 left in STATE
+	@CT_BROWSER_STATE="$(STATE)" .envs/dev/bin/pytest -m browser $(if $(TESTS),$(TESTS),tests/browser)
+
+screenshots: setup ## the same, and its pictures for the README
+	@CT_BROWSER_STATE="$(STATE)" CT_SCREENSHOTS=docs/images .envs/dev/bin/pytest -m browser tests/browser
 
 # Below localhost/ nothing is ever looked for in a registry.
 test-cluster: setup ## build and load the images, then test on the cluster that KUBECONFIG names

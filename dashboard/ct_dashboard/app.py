@@ -2,32 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
 import streamlit as st
+from streamlit.navigation.page import Page
 
 from ct_dashboard import session
-from ct_dashboard.text import LANGUAGES
-from ct_dashboard.views import estimate, explainability, history, metrics
+from ct_dashboard.text import LANGUAGES, Text
+from ct_dashboard.views import batch, comparison, data_changes, estimate, explainability, history, metrics, operations, quality
+
+# Of our own: the icons that Streamlit names for a browser's tab come from servers of others. (A text in quotation marks
+# would be shown on every page, because this is the script that Streamlit runs.)
+ICON = str(Path(__file__).with_name("icon.png"))
+
+
+def pages(text: Text) -> dict[str, list[Page]]:
+    """The pages by group. Their paths are what deep links name, the same in every language."""
+
+    def page(show: Callable[[], None], path: str, icon: str, *, hidden: bool = False) -> Page:
+        visibility: Literal["hidden", "visible"] = "hidden" if hidden else "visible"
+        return st.Page(show, title=text(f"app.{path}"), icon=f":material/{icon}:", url_path=path, visibility=visibility)
+
+    home = st.Page(estimate.show, title=text("app.estimate"), icon=":material/sell:", default=True)
+
+    return {
+        text("app.group_prices"): [
+            home,
+            # Streamlit gives the first page no path of its own, and calls a link to /estimate a page that does not exist.
+            page(estimate.show, "estimate", "sell", hidden=True),
+            page(batch.show, "batch", "table_view"),
+        ],
+        text("app.group_models"): [
+            page(history.show, "history", "history"),
+            page(comparison.show, "comparison", "balance"),
+            page(metrics.show, "metrics", "monitoring"),
+            page(explainability.show, "explainability", "account_tree"),
+        ],
+        text("app.group_data"): [
+            page(data_changes.show, "data", "trending_up"),
+            page(quality.show, "quality", "fact_check"),
+        ],
+        text("app.group_operations"): [page(operations.show, "operations", "monitor_heart")],
+    }
 
 
 def main() -> None:
     """Choose language and page, and draw the page."""
     session.choose_language()
     text = session.text()
-    st.set_page_config(page_title=text("app.title"), page_icon=":material/home_work:", layout="wide")
-    page = st.navigation(
-        [
-            st.Page(estimate.show, title=text("app.estimate"), icon=":material/sell:", url_path="estimate", default=True),
-            st.Page(history.show, title=text("app.history"), icon=":material/history:", url_path="history"),
-            st.Page(metrics.show, title=text("pages.metrics"), icon=":material/monitoring:", url_path="metrics"),
-            st.Page(
-                explainability.show,
-                title=text("pages.explainability"),
-                icon=":material/account_tree:",
-                url_path="explainability",
-            ),
-        ],
-        position="top",
-    )
+    st.set_page_config(page_title=text("app.title"), page_icon=ICON, layout="wide")
+    page = st.navigation(pages(text), position="top")
     with st.container(horizontal=True, horizontal_alignment="right", key="app.language"):
         st.segmented_control(
             text("app.language"),

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
 import plotly.graph_objects as go
 
-from ct_dashboard.api import Estimate
+from ct_dashboard.api import Estimate, Explanation
 from ct_dashboard.data import Reign, Run
+from ct_dashboard.figures import BLUE, GREY, ORANGE, SKY, VERMILION, titled, wrapped
 from ct_dashboard.text import Text
 
-# Okabe and Ito's colours: told apart by colour-blind people, readable on light and dark.
-BLUE, ORANGE, GREEN, PINK, SKY, YELLOW = "#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#F0E442"
-_CYCLE = (BLUE, ORANGE, GREEN, PINK, SKY, YELLOW)
-_BARE = {"showlegend": False, "dragmode": False}
+MOST_PARTS = 8
+"""Bars of a waterfall; what moves the price less is added up in one."""
 
 
 def interval_chart(estimate: Estimate, text: Text) -> go.Figure:
@@ -39,13 +39,65 @@ def interval_chart(estimate: Estimate, text: Text) -> go.Figure:
     )
     figure.update_xaxes(type="log", visible=False, range=_log_range(estimate.low, estimate.high))
     figure.update_yaxes(visible=False, range=[-1, 1], fixedrange=True)
-    figure.update_layout(
-        title={"text": text("estimate.interval_title"), "font": {"size": 14}},
-        height=150,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        **_BARE,
-    )
-    return figure
+    return titled(figure, text("estimate.interval_title"), 150)
+
+
+def waterfall_chart(explanation: Explanation, home: Mapping[str, Any], text: Text) -> go.Figure:
+    """From the base price to the estimate, one bar for what each field adds or takes away in dollars, the largest first."""
+    shown, rest = explanation.parts[:MOST_PARTS], explanation.parts[MOST_PARTS:]
+    parts = [(_field(part.field, home, text), part.usd, f"×{text.number(part.factor, 2)}") for part in shown]
+    if rest:
+        usd, factor = sum(part.usd for part in rest), math.prod(part.factor for part in rest)
+        parts.append((text("estimate.other_fields", count=len(rest)), usd, f"×{text.number(factor, 2)}"))
+    labels = [text("estimate.base"), *(label for label, _, _ in parts), text("estimate.price")]
+    amounts = [explanation.base, *(usd for _, usd, _ in parts), explanation.price]
+    written = [text.money(explanation.base), *(text.signed_money(usd) for _, usd, _ in parts), text.money(explanation.price)]
+    figure = go.Figure(
+        go.Waterfall(
+            orientation="h",
+            measure=["absolute", *["relative"] * len(parts), "total"],
+            y=[wrapped(label, 24) for label in labels],
+            x=amounts,
+            text=written,
+            textposition="outside",
+            cliponaxis=False,
+            hovertext=[text.money(explanation.base), *(f"{usd} · {factor}" for usd, (_, _, factor) in
+                       zip(written[1:-1], parts, strict=True)), text.money(explanation.price)],
+            hoverinfo="y+text",
+            connector={"line": {"width": 1, "color": GREY}},
+            increasing={"marker": {"color": SKY}},
+            decreasing={"marker": {"color": VERMILION}},
+            totals={"marker": {"color": GREY}},
+        )
+    )  # fmt: skip
+    high = _highest(amounts)
+    figure.update_xaxes(visible=False, range=[0, high * 1.3], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", fixedrange=True)
+    return titled(figure, text("estimate.waterfall_title"), 70 + 34 * len(labels))
+
+
+def _highest(amounts: Sequence[float]) -> float:
+    """The furthest that a waterfall reaches, whose first amount is where it begins."""
+    level = highest = amounts[0]
+    for amount in amounts[1:-1]:
+        level += amount
+        highest = max(highest, level)
+    return max(highest, 1.0)
+
+
+def _field(field: str, home: Mapping[str, Any], text: Text) -> str:
+    """A field's name with what was given for it."""
+    name = text.or_none(f"field.{field}") or text.or_none(f"estimate.{field}") or field
+    if field == "location":
+        given = ", ".join(str(home[key]) for key in ("zip_code", "city", "state") if home.get(key))
+    elif field == "status" and home.get("status"):
+        given = text.or_none(f"estimate.status_{home['status']}") or str(home["status"])
+    else:
+        value = home.get(field)
+        given = "" if value is None else str(value)
+        if isinstance(value, int | float):
+            given = text.number(value, 0 if value == int(value) else 2)
+    return f"{name}: {given or text('estimate.any')}"
 
 
 def _log_range(low: float, high: float) -> list[float]:
@@ -68,7 +120,7 @@ def timeline_chart(reigns: Sequence[Reign], batches: Sequence[Run], text: Text, 
                 y=[text("history.champion")],
                 orientation="h",
                 width=0.6,
-                marker={"color": _CYCLE[index % len(_CYCLE)]},
+                marker={"color": (SKY, ORANGE)[index % 2], "line": {"width": 1, "color": GREY}},
                 name=label,
                 text=[reign.version],
                 textposition="inside",
@@ -84,7 +136,7 @@ def timeline_chart(reigns: Sequence[Reign], batches: Sequence[Run], text: Text, 
                 x=[run.line["stored_at"] for run in marks],
                 y=[text("history.timeline_batches")] * len(marks),
                 mode="markers+text",
-                marker={"size": 12, "symbol": "diamond", "color": ORANGE},
+                marker={"size": 12, "symbol": "diamond", "color": GREY},
                 text=[str(run.line["batch_number"]) for run in marks],
                 textposition="top center",
                 hovertext=[
@@ -101,11 +153,4 @@ def timeline_chart(reigns: Sequence[Reign], batches: Sequence[Run], text: Text, 
         )
     figure.update_xaxes(type="date", title=text("history.timeline_axis"))
     figure.update_yaxes(fixedrange=True, autorange="reversed")
-    figure.update_layout(
-        title={"text": text("history.timeline"), "font": {"size": 14}},
-        height=230,
-        barmode="overlay",
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        **_BARE,
-    )
-    return figure
+    return titled(figure, text("history.timeline"), 230, barmode="overlay")

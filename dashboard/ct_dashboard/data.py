@@ -22,6 +22,7 @@ class Run:
     retrain: Decision | None = None
     promotion: Decision | None = None
     approval: Decision | None = None
+    mlflow_run_id: str | None = None
 
     @property
     def verdict(self) -> Decision | None:
@@ -86,18 +87,16 @@ class Places:
 def read_places(url: str) -> Places:
     """The places of all cleaned listings. Raises TryLaterError if PostgreSQL is away."""
     with connect("ct_dashboard", url) as connection:
-        rows = connection.execute(
-            "SELECT state, COALESCE(city, '') AS city, array_agg(DISTINCT zip_code) AS zip_codes "
-            "FROM clean.listings GROUP BY 1, 2"
-        ).fetchall()
+        # Hashed, not sorted: on a million listings an array_agg(DISTINCT ...) takes several times as long.
+        rows = connection.execute("SELECT DISTINCT state, COALESCE(city, '') AS city, zip_code FROM clean.listings").fetchall()
     tree: dict[str, dict[str, list[str]]] = {}
     for row in rows:
-        tree.setdefault(row["state"], {})[row["city"]] = row["zip_codes"]
+        tree.setdefault(row["state"], {}).setdefault(row["city"], []).append(row["zip_code"])
     return Places(tree)
 
 
 def read_history(url: str) -> History:
-    """All runs with their decisions and evidence, in five queries however many there are. Raises TryLaterError."""
+    """All runs with their decisions and evidence, in seven queries however many there are. Raises TryLaterError."""
     with connect("ct_dashboard", url) as connection:
         lines = connection.execute("SELECT * FROM audit.history ORDER BY happened_at DESC NULLS LAST, run_id DESC").fetchall()
         decisions = _decisions(connection)
@@ -105,6 +104,11 @@ def read_history(url: str) -> History:
             "SELECT model_version, event, happened_at FROM audit.model_events "
             "WHERE event IN ('promoted', 'rolled_back', 'alias_moved_by_hand') ORDER BY event_id"
         ).fetchall()
+        registered = connection.execute(
+            "SELECT dag_id, run_id, details->>'mlflow_run_id' AS mlflow_run_id FROM audit.model_events "
+            "WHERE event = 'registered'"
+        ).fetchall()
+    mlflow_runs = {(row["dag_id"], row["run_id"]): row["mlflow_run_id"] for row in registered}
     runs = [
         Run(
             line,
@@ -112,6 +116,7 @@ def read_history(url: str) -> History:
             retrain=decisions.get((line["dag_id"], line["run_id"], "retrain")),
             promotion=decisions.get((line["dag_id"], line["run_id"], "promotion")),
             approval=decisions.get((line["dag_id"], line["run_id"], "approval")),
+            mlflow_run_id=mlflow_runs.get((line["dag_id"], line["run_id"])),
         )
         for line in lines
     ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import streamlit as st
 
 from ct_dashboard import data
@@ -63,6 +65,11 @@ def history(url: str) -> data.History:
 def report(url: str, batch_id: int) -> str | None:
     """The validation report of a batch. Raises TryLaterError, which is not kept."""
     return data.read_report(url, batch_id)
+
+
+def main_button() -> Literal["primary", "secondary"]:
+    """The kind of a page's most important button: a filled one, but on dark, where white on the theme's blue is too pale."""
+    return "secondary" if st.context.theme.type == "dark" else "primary"
 
 
 def retry_button(key: str) -> None:

@@ -19,12 +19,17 @@ class Settings:
     airflow_public_url: str = ""
     mlflow_public_url: str = ""
     model_name: str = "house-prices"
+    serving_key: str = ""
+    """The dashboard's API key, for an API that asks for one."""
+    prometheus_url: str = ""
+    """Where Prometheus collects the API's metrics; empty: volume and latency come from RAW."""
 
     @classmethod
     def from_environment(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read CT_DATABASE_URL, CT_SERVING_URL, CT_SERVING_KEY, CT_MODEL_NAME, CT_PUBLIC_AIRFLOW_URL, CT_PUBLIC_MLFLOW_URL.
+        """Read CT_DATABASE_URL, CT_SERVING_URL, CT_SERVING_KEY, CT_MODEL_NAME and CT_PROMETHEUS_URL.
 
-        The shorter names AIRFLOW_PUBLIC_URL and MLFLOW_PUBLIC_URL are read as well.
+        Public addresses are CT_PUBLIC_AIRFLOW_URL and CT_PUBLIC_MLFLOW_URL; the shorter names AIRFLOW_PUBLIC_URL and
+        MLFLOW_PUBLIC_URL are read as well.
         """
         values = os.environ if environ is None else environ
 
@@ -38,6 +43,8 @@ class Settings:
             airflow_public_url=public("AIRFLOW"),
             mlflow_public_url=public("MLFLOW"),
             model_name=values.get("CT_MODEL_NAME") or cls.model_name,
+            serving_key=values.get("CT_SERVING_KEY", ""),
+            prometheus_url=values.get("CT_PROMETHEUS_URL", "").rstrip("/"),
         )
 
     def airflow_run(self, dag_id: str, run_id: str) -> str | None:
@@ -45,6 +52,10 @@ class Settings:
         if not self.airflow_public_url:
             return None
         return f"{self.airflow_public_url}/dags/{quote(dag_id, safe='')}/runs/{quote(run_id, safe='')}"
+
+    def mlflow_run(self, run_id: str) -> str | None:
+        """Where MLflow shows a run."""
+        return f"{self.mlflow_public_url}/#/runs/{quote(run_id, safe='')}" if self.mlflow_public_url else None
 
     def mlflow_version(self, version: str) -> str | None:
         """Where MLflow shows a version of the model."""

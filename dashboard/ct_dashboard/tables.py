@@ -1,16 +1,25 @@
-"""The history and its evidence as tables of words, ready to be shown."""
+"""The history, its evidence, and listings as tables of words, ready to be shown."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 from ct_decisions.names import evidence_name
 from ct_decisions.reasons import render
+from ct_decisions.texts import ENGLISH, SPANISH, Texts
 
+from ct_dashboard.api import PricedRow
+from ct_dashboard.charts_comparison import change_label
 from ct_dashboard.data import Decision, Run, change_gate
+from ct_dashboard.diagnostics import Change
 from ct_dashboard.text import Text
+
+_WORDS: Mapping[str, Texts] = {"en": ENGLISH, "es": SPANISH}
+_BOTH_SIDES = ("bias", "log_bias")
+"""Evidence whose limit counts above and below zero; it is a difference of logarithms."""
 
 _PROMOTION = {"promote": "yes_promoted", "reject": "not_promoted", "hold": "held"}
 
@@ -26,6 +35,14 @@ def sentence(decision: Decision | None, text: Text) -> str:
         return render(decision, text.language)
     except ValueError:
         return str(decision["code"])
+
+
+def validation_outcome(run: Run, text: Text) -> str:
+    """Whether the batch was accepted, in two words."""
+    accepted = run.line["validation_accepted"]
+    if accepted is None:
+        return "–"
+    return text("quality.accepted" if accepted else "quality.refused")
 
 
 def training_outcome(run: Run, text: Text) -> str:
@@ -76,6 +93,7 @@ def history_table(runs: Sequence[Run], text: Text) -> pd.DataFrame:
             {
                 text("history.col_batch"): text("history.no_batch") if number is None else str(number),
                 text("history.col_when"): text.time(line["happened_at"]),
+                text("history.col_validated"): validation_outcome(run, text),
                 text("history.col_trained"): training_outcome(run, text),
                 text("history.col_promoted"): promotion_outcome(run, text),
                 text("history.col_change"): change(run.promotion, text),
@@ -83,6 +101,7 @@ def history_table(runs: Sequence[Run], text: Text) -> pd.DataFrame:
                 text("history.col_promoted_why"): sentence(run.verdict, text),
                 text("history.col_champion"): line["champion_version"] or "–",
                 text("history.col_challenger"): line["challenger_version"] or "–",
+                text("history.col_mlflow_run"): (run.mlflow_run_id or "–")[:8],
                 text("history.col_rows"): count(line["row_count"]),
                 text("history.col_new"): count(line["rows_new"]),
                 text("history.col_quarantined"): count(line["rows_quarantined"]),
@@ -91,28 +110,113 @@ def history_table(runs: Sequence[Run], text: Text) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _interval(line: Mapping[str, Any], text: Text) -> str:
-    if line["ci_low"] is None and line["ci_high"] is None:
+def measured(name: str, value: float | None, text: Text) -> str:
+    """A piece of evidence in its own unit: percent for shares and changes, seconds, megabytes, a ratio."""
+    if value is None:
         return "–"
-    return f"{text.significant(line['ci_low'])} … {text.significant(line['ci_high'])}"
+    words = _WORDS[text.language]
+    if name not in words.evidence:
+        return text.significant(value)
+    if name in _BOTH_SIDES:
+        return text.percent(math.expm1(value))
+    if name in words.numbers:
+        number: str = words.numbers[name](value)
+        return f"−{number.lstrip('−')}" if value < 0 else number
+    return text.percent(value) if words.signed(name) else text.share(value, 1)
+
+
+def limit(name: str, value: float | None, text: Text) -> str:
+    """A limit beside such a value."""
+    shown = measured(name, value, text)
+    return f"±{shown.lstrip('+−')}" if name in _BOTH_SIDES and value is not None else shown
+
+
+def _interval(line: Mapping[str, Any], text: Text) -> str:
+    low, high = line["ci_low"], line["ci_high"]
+    if low is None and high is None:
+        return "–"
+    ends = ("…" if end is None else measured(line["name"], end, text) for end in (low, high))
+    return " … ".join(ends) if high is not None else f"≥ {measured(line['name'], low, text)}"
 
 
 def evidence_table(lines: Sequence[Mapping[str, Any]], text: Text) -> pd.DataFrame:
     """Signals or gates of a decision, in their order; gates have a code, signals may have a feature."""
     rows = []
     for line in lines:
+        name = line["name"]
         row = {
             text("history.verdict"): text(f"verdict.{line['verdict'].replace('/', '')}"),
             text("history.name"): evidence_name(line["name"], text.language),
         }
         if any(other.get("feature") for other in lines):
-            row[text("history.feature")] = line["feature"] or "–"
+            feature = line["feature"]
+            named = feature and (text.or_none(f"field.{feature}") or text.or_none(f"estimate.{feature}"))
+            row[text("history.feature")] = named or feature or "–"
         row |= {
-            text("history.value"): text.significant(line["value"]),
+            text("history.value"): measured(name, line["value"], text),
+            text("history.threshold"): limit(name, line["threshold"], text),
             text("history.interval"): _interval(line, text),
-            text("history.threshold"): text.significant(line["threshold"]),
         }
         if "code" in line:
             row[text("history.reject_code")] = line["code"]
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def comparison_title(run: Run, text: Text) -> str:
+    """One promotion decision in a line: batch, versions, outcome."""
+    line = run.line
+    number = line["batch_number"]
+    batch = text("history.no_batch") if number is None else text("history.detail_title", number=number)
+    versions = text("comparison.first", challenger=line["challenger_version"])
+    if run.promotion is not None and run.promotion["champion_version"] is not None:
+        versions = text("comparison.against", challenger=line["challenger_version"], champion=run.promotion["champion_version"])
+    return f"{batch}: {versions} {promotion_outcome(run, text)}"
+
+
+def slices_table(changes: Sequence[Change], text: Text) -> pd.DataFrame:
+    """Every slice that was looked at: rows, change of the MAE, interval."""
+    return pd.DataFrame(
+        {
+            text("comparison.slice"): [change_label(change, text) for change in changes],
+            text("history.col_rows"): [text.number(change.rows) for change in changes],
+            text("history.col_change"): [text.percent(change.change) for change in changes],
+            text("history.interval"): [f"{text.percent(change.low)} … {text.percent(change.high)}" for change in changes],
+        }
+    )
+
+
+def comparables_table(found: Sequence[Mapping[str, Any]], text: Text) -> pd.DataFrame:
+    """Comparable listings, nearest first."""
+    rows = [
+        {
+            text("estimate.listed"): text.money(home["price"]),
+            text("field.house_size"): text.number(home["house_size"]),
+            text("estimate.bed"): text.number(home["bed"]),
+            text("estimate.bath"): text.number(home["bath"]),
+            text("field.acre_lot"): text.number(home["acre_lot"], 2),
+            text("estimate.zip_code"): home["zip_code"],
+            text("estimate.city"): home["city"] or "–",
+            text("estimate.status"): text.or_none(f"estimate.status_{home['status']}") or home["status"],
+            text("estimate.prev_sold_date"): "–" if home["prev_sold_date"] is None else str(home["prev_sold_date"]),
+        }
+        for home in found
+    ]
+    return pd.DataFrame(rows)
+
+
+def problems_table(rows: Sequence[tuple[int, PricedRow]], text: Text) -> pd.DataFrame:
+    """One row for each problem: the row's number in the file, from 1 below the header, and what is allowed."""
+    return pd.DataFrame(
+        [
+            {
+                text("quality.col_row"): text.number(number),
+                text("quality.col_column"): str(problem["field"]),
+                text("batch.col_given"): "–" if problem.get("given") is None else str(problem["given"]),
+                text("batch.col_problem"): str(problem["message"]),
+                text("batch.col_allowed"): str(problem.get("allowed") or "–"),
+            }
+            for number, row in rows
+            for problem in row.problems
+        ]
+    )

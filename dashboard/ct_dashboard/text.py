@@ -1,4 +1,4 @@
-"""Words and numbers in the person's language, from catalogue files of each language."""
+"""Words and numbers in the person's language, from the catalogue files of each language (``texts/en.toml``, ``en_*.toml``)."""
 
 from __future__ import annotations
 
@@ -16,12 +16,16 @@ DEFAULT_LANGUAGE = "en"
 
 @cache
 def catalogue(language: str) -> Mapping[str, str]:
-    """All texts of a language, by key ("estimate.title"), from every file that begins with its name."""
+    """All texts of a language, by key ("estimate.title"). Raises ValueError for a key that stands in two files."""
     found: dict[str, str] = {}
-    for file in resources.files("ct_dashboard").joinpath("texts").iterdir():
-        if file.name == f"{language}.toml" or file.name.startswith(f"{language}_"):
-            content = tomllib.loads(file.read_text("utf-8"))
-            found |= {f"{section}.{key}": text for section, texts in content.items() for key, text in texts.items()}
+    for file in sorted(resources.files("ct_dashboard").joinpath("texts").iterdir(), key=lambda file: file.name):
+        if file.name != f"{language}.toml" and not (file.name.startswith(f"{language}_") and file.name.endswith(".toml")):
+            continue
+        for section, texts in tomllib.loads(file.read_text("utf-8")).items():
+            for key, text in texts.items():
+                if f"{section}.{key}" in found:
+                    raise ValueError(f"the text {section}.{key} stands twice in the catalogue of {language}")
+                found[f"{section}.{key}"] = text
     return found
 
 
@@ -60,6 +64,10 @@ class Text:
         rounded = round(value, -2) if abs(value) >= 10_000 else round(value)
         return f"${self.number(rounded)}" if self.language == "en" else f"US$ {self.number(rounded)}"
 
+    def signed_money(self, value: float) -> str:
+        """An amount that is added or taken away: "+$12,300", "−$800"."""
+        return ("−" if value < 0 else "+") + self.money(abs(value))
+
     def percent(self, share: float | None, digits: int = 1) -> str:
         """A signed share: -0.042 as "−4.2 %"."""
         if share is None:
@@ -67,6 +75,17 @@ class Text:
         value = share * 100
         sign = "−" if round(value, digits) < 0 else "+" if round(value, digits) > 0 else ""
         return f"{sign}{self.number(abs(value), digits)} %"
+
+    def share(self, share: float | None, digits: int = 0) -> str:
+        """A share without a sign: 0.907 as "91 %"."""
+        return "–" if share is None else f"{self.number(share * 100, digits)} %"
+
+    def short_money(self, value: float) -> str:
+        """Dollars for the ticks of an axis: "$250k", "$1.5M"."""
+        for size, unit in ((1_000_000, "M"), (1000, "k")):
+            if abs(value) >= size:
+                return f"${self.number(value / size, 0 if value % size == 0 else 1)}{unit}"
+        return f"${self.number(value)}"
 
     def time(self, moment: datetime | None) -> str:
         """Day and minute in UTC."""

@@ -6,12 +6,13 @@ from datetime import date
 from typing import Any
 
 import streamlit as st
-from ct_contract import ContractError, StepError
 
 from ct_dashboard import charts, session
-from ct_dashboard.api import ApiDownError, ApiError, ApiFailedError, Estimate, NoModelError, RefusedError
+from ct_dashboard.api import ApiError, Estimate
 from ct_dashboard.data import Places
 from ct_dashboard.text import Text
+from ct_dashboard.views import estimate_details
+from ct_dashboard.views.common import DATABASE_ERRORS, chart, field_name, plain, show_api_error
 
 _ANSWER = "estimate.answer"
 _STATUSES = ("for_sale", "sold", "ready_to_build")
@@ -30,6 +31,9 @@ def show() -> None:
         if home is not None:
             _ask(home, text)
         _show_answer(text)
+    asked, answered = st.session_state.get(_ANSWER) or ({}, None)
+    if isinstance(answered, Estimate):
+        estimate_details.show(asked, answered, text)
 
 
 def _show_model(text: Text) -> None:
@@ -37,7 +41,7 @@ def _show_model(text: Text) -> None:
     try:
         model = session.served_model(url)
     except ApiError as error:
-        _show_error(error, text)
+        show_api_error(error, text)
         session.retry_button("estimate.retry")
     else:
         st.caption(text("estimate.model", version=model.version, age=text.age(model.loaded_at)))
@@ -46,7 +50,7 @@ def _show_model(text: Text) -> None:
 def _places(text: Text) -> Places | None:
     try:
         places = session.places(session.settings().database_url)
-    except (StepError, ContractError):
+    except DATABASE_ERRORS:
         st.warning(text("error.places_down"), icon=":material/database_off:")
         return None
     if not places.tree:
@@ -64,7 +68,7 @@ def _form(text: Text) -> dict[str, Any] | None:
     with st.form("estimate.form", border=False):
         home |= _what(text)
         submitted = st.form_submit_button(
-            text("estimate.submit"), key="estimate.submit", type="primary", width="stretch", icon=":material/sell:"
+            text("estimate.submit"), key="estimate.submit", type=session.main_button(), width="stretch", icon=":material/sell:"
         )
     return home if submitted else None
 
@@ -79,37 +83,59 @@ def _where(places: Places | None, text: Text) -> dict[str, Any]:
             or None
             for index, name in enumerate(("state", "city", "zip_code"))
         }
-    chosen: dict[str, Any] = {"index": None, "placeholder": text("estimate.any")}
-    state = columns[0].selectbox(text("estimate.state"), places.states(), key="estimate.state", **chosen)
+
+    def chosen(name: str, options: list[str]) -> dict[str, Any]:
+        linked = st.query_params.get(name)
+        return {"options": options, "index": options.index(linked) if linked in options else None,
+                "placeholder": text("estimate.any")}  # fmt: skip
+
+    state = columns[0].selectbox(text("estimate.state"), key="estimate.state", **chosen("state", places.states()))
     # The keys hold what the choices depend on, so that no city of another state stays chosen.
     city = columns[1].selectbox(
-        text("estimate.city"), places.cities(state), key=f"estimate.city.{state}", disabled=state is None, **chosen
+        text("estimate.city"),
+        key=f"estimate.city.{state}",
+        disabled=state is None,
+        **chosen("city", places.cities(state)),
     )
     zip_code = columns[2].selectbox(
         text("estimate.zip_code"),
-        places.zip_codes(state, city),
         key=f"estimate.zip_code.{state}.{city}",
         disabled=state is None,
-        **chosen,
+        **chosen("zip_code", places.zip_codes(state, city)),
     )
     return {"state": state, "city": city, "zip_code": zip_code}
 
 
+def linked_number(name: str, low: float, high: float, standard: float) -> float:
+    """The number that the address gives for a field, as far as it is one within the range; else ``standard``."""
+    try:
+        value = type(standard)(st.query_params.get(name, standard))
+    except ValueError:
+        return standard
+    return value if low <= value <= high else standard
+
+
 def _what(text: Text) -> dict[str, Any]:
     left, right = st.columns(2)
-    unknown = text("estimate.any")
+
+    def number(place: Any, name: str, *limits: float) -> Any:
+        low, high, standard, step = limits
+        value = linked_number(name, low, high, standard)
+        label = text(f"estimate.{name}")
+        return place.number_input(label, low, high, value, step, key=f"estimate.{name}", placeholder=text("estimate.any"))
+
+    linked = st.query_params.get("status", "")
     status = left.selectbox(
         text("estimate.status"),
         _STATUSES,
+        index=_STATUSES.index(linked) if linked in _STATUSES else 0,
         key="estimate.status",
         format_func=lambda value: text(f"estimate.status_{value}"),
     )
-    size = right.number_input(
-        text("estimate.house_size"), 100, 50_000, 1800, 50, key="estimate.house_size", placeholder=unknown
-    )
-    bed = left.number_input(text("estimate.bed"), 0, 50, 3, 1, key="estimate.bed", placeholder=unknown)
-    bath = right.number_input(text("estimate.bath"), 0, 50, 2, 1, key="estimate.bath", placeholder=unknown)
-    lot = left.number_input(text("estimate.acre_lot"), 0.0, 10_000.0, 0.2, 0.05, key="estimate.acre_lot", placeholder=unknown)
+    size = number(right, "house_size", 100, 50_000, 1800, 50)
+    bed = number(left, "bed", 0, 50, 3, 1)
+    bath = number(right, "bath", 0, 50, 2, 1)
+    lot = number(left, "acre_lot", 0.0, 10_000.0, 0.2, 0.05)
     sold = right.date_input(
         text("estimate.prev_sold_date"),
         None,
@@ -129,19 +155,21 @@ def _what(text: Text) -> dict[str, Any]:
 
 
 def _ask(home: dict[str, Any], text: Text) -> None:
+    answer: Estimate | ApiError
     try:
         with st.spinner(text("estimate.loading")):
-            st.session_state[_ANSWER] = session.api(session.settings().serving_url).predict(home)
+            answer = session.api(session.settings().serving_url).predict(home)
     except ApiError as error:
-        st.session_state[_ANSWER] = error
+        answer = error
+    st.session_state[_ANSWER] = (home, answer)
 
 
 def _show_answer(text: Text) -> None:
-    answer = st.session_state.get(_ANSWER)
+    _, answer = st.session_state.get(_ANSWER) or (None, None)
     if isinstance(answer, Estimate):
         _show_estimate(answer, text)
     elif isinstance(answer, ApiError):
-        _show_error(answer, text)
+        show_api_error(answer, text)
     else:
         st.caption(text("estimate.nothing_yet"))
 
@@ -150,41 +178,16 @@ def _show_estimate(estimate: Estimate, text: Text) -> None:
     low, high = text.money(estimate.low), text.money(estimate.high)
     st.metric(text("estimate.price"), text.money(estimate.price))
     st.metric(text("estimate.interval"), f"{low} – {high}", help=text("estimate.interval_help"))
-    st.plotly_chart(
-        charts.interval_chart(estimate, text),
-        key="estimate.interval",
-        width="stretch",
-        config={"displayModeBar": False},
-        alt=text("estimate.interval_alt", low=low, high=high, price=text.money(estimate.price)),
-    )
+    alt = text("estimate.interval_alt", low=low, high=high, price=text.money(estimate.price))
+    chart(charts.interval_chart(estimate, text), "estimate.interval", alt)
     if estimate.warnings:
         lines = "\n".join(f"- {warning_text(warning, text)}" for warning in estimate.warnings)
-        st.warning(f"**{text('estimate.warnings')}**\n\n{lines}", icon=":material/info:")
+        st.warning(plain(f"**{text('estimate.warnings')}**\n\n{lines}"), icon=":material/info:")
     st.caption(text("estimate.computed", name=estimate.model_name, version=estimate.model_version))
     st.caption(text("estimate.request", request_id=estimate.request_id))
 
 
 def warning_text(warning: Any, text: Text) -> str:
     """A warning of the API in the person's language; the API's own words for a kind that is not known here."""
-    field = text.or_none(f"estimate.{warning['field']}") or warning["field"]
+    field = field_name(warning["field"], text)
     return text.or_none(f"warning.{warning['kind']}", field=field) or str(warning["message"])
-
-
-def _show_error(error: ApiError, text: Text) -> None:
-    if isinstance(error, NoModelError):
-        st.info(text("error.no_model"), icon=":material/hourglass_empty:")
-    elif isinstance(error, RefusedError):
-        lines = [
-            text(
-                "error.refused_field",
-                field=text.or_none(f"estimate.{problem['field']}") or problem["field"],
-                message=problem["message"],
-                allowed=problem["allowed"] or "–",
-            )
-            for problem in error.problems
-        ]
-        st.error("\n\n".join([text("error.refused"), *lines]), icon=":material/block:")
-    elif isinstance(error, ApiFailedError):
-        st.error(text("error.failed", status=error.status, request_id=error.request_id), icon=":material/error:")
-    elif isinstance(error, ApiDownError):
-        st.error(text("error.api_down", url=session.settings().serving_url), icon=":material/cloud_off:")

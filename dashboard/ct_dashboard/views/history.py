@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import streamlit as st
-from ct_contract import ContractError, StepError
 
 from ct_dashboard import charts, session, tables
 from ct_dashboard.data import Decision, History, Run, promoted, trained
 from ct_dashboard.text import Text
+from ct_dashboard.views.common import DATABASE_ERRORS, chart, nothing, plain, read
 
 RUN_PARAMETER = "run"
 
@@ -19,18 +20,14 @@ def show() -> None:
     text = session.text()
     st.title(text("history.title"), anchor=False)
     st.write(text("history.intro"))
-    try:
-        with st.spinner(text("history.loading")):
-            history = session.history(session.settings().database_url)
-    except (StepError, ContractError):
-        st.error(text("error.database_down"), icon=":material/database_off:")
-        session.retry_button("history.retry")
+    history = read(lambda: session.history(session.settings().database_url), "history", text)
+    if history is None:
         return
     if not history.runs:
-        st.info(text("history.empty"), icon=":material/inbox:")
-        session.retry_button("history.retry")
+        nothing(text("history.empty"), "history")
         return
     _show_figures(history, text)
+    _show_story(history, text)
     _show_timeline(history, text)
     run = _select(history, text)
     if run is None:
@@ -56,6 +53,22 @@ def _show_figures(history: History, text: Text) -> None:
         st.caption(text("history.one_batch"))
 
 
+def _show_story(history: History, text: Text) -> None:
+    """Why the champion is there, and what was last rejected and why."""
+    for run in history.runs:
+        if promoted(run) and run.line["challenger_version"] == history.champion:
+            st.success(_story("story_champion", run, text))
+            break
+    for run in history.runs:
+        if run.line["promotion_outcome"] == "reject":
+            st.warning(_story("story_rejected", run, text))
+            break
+
+
+def _story(key: str, run: Run, text: Text) -> str:
+    return plain(f"**{text(f'history.{key}')}** {tables.sentence(run.promotion, text)}")
+
+
 def _show_timeline(history: History, text: Text) -> None:
     if not history.reigns:
         st.caption(text("history.timeline_empty"))
@@ -64,13 +77,8 @@ def _show_timeline(history: History, text: Text) -> None:
         f"{text('history.version', version=reign.version)} ({text.time(reign.since)} – {text.time(reign.until)})"
         for reign in history.reigns
     )
-    st.plotly_chart(
-        charts.timeline_chart(history.reigns, history.batches, text),
-        key="history.timeline",
-        width="stretch",
-        config={"displayModeBar": False},
-        alt=text("history.timeline_alt", versions=versions),
-    )
+    figure = charts.timeline_chart(history.reigns, history.batches, text)
+    chart(figure, "history.timeline", text("history.timeline_alt", versions=versions))
 
 
 def _select(history: History, text: Text) -> Run | None:
@@ -82,7 +90,7 @@ def _select(history: History, text: Text) -> Run | None:
     wide = {
         text("history.col_trained_why"): st.column_config.TextColumn(width="large"),
         text("history.col_promoted_why"): st.column_config.TextColumn(width="large"),
-        text("history.col_batch"): st.column_config.TextColumn(pinned=True),
+        text("history.col_batch"): st.column_config.TextColumn(pinned=True, width=90),
     }
     chosen: Any = st.dataframe(
         tables.history_table(history.runs, text),
@@ -129,8 +137,7 @@ def _show_decision(decision: Decision | None, kind: str, text: Text) -> None:
     if decision is None:
         st.caption(text("history.no_decision"))
         return
-    # Dollar signs would be read as formulas.
-    st.markdown(tables.sentence(decision, text).replace("$", r"\$"))
+    st.markdown(plain(tables.sentence(decision, text)))
     facts = {"code": decision["code"], "time": text.time(decision["decided_at"])}
     if decision["policy_name"]:
         st.caption(text("history.policy", name=decision["policy_name"], version=decision["policy_version"], **facts))
@@ -152,6 +159,7 @@ def _show_links(run: Run, text: Text) -> None:
     settings = session.settings()
     line = run.line
     links = [(text("history.airflow_run"), settings.airflow_run(line["dag_id"], line["run_id"]))]
+    links.append((text("history.mlflow_run"), settings.mlflow_run(run.mlflow_run_id) if run.mlflow_run_id else None))
     links += [
         (text(f"history.mlflow_{role}", version=version), settings.mlflow_version(version))
         for role in ("challenger", "champion")
@@ -161,8 +169,9 @@ def _show_links(run: Run, text: Text) -> None:
     if line["batch_id"] is not None:
         try:
             report = session.report(settings.database_url, line["batch_id"])
-        except (StepError, ContractError):
+        except DATABASE_ERRORS:
             st.caption(text("error.database_down"))
+    links += _other_pages(run, text)
     if report is None and not any(address for _, address in links):
         return
     st.subheader(text("history.links"), anchor=False)
@@ -179,3 +188,14 @@ def _show_links(run: Run, text: Text) -> None:
                 key="history.report",
                 icon=":material/description:",
             )
+
+
+def _other_pages(run: Run, text: Text) -> list[tuple[str, str | None]]:
+    """The same run on the other pages, by addresses beside this page's own."""
+    language = {session.LANGUAGE_KEY: text.language}
+    links: list[tuple[str, str | None]] = []
+    if run.promotion is not None:
+        links.append((text("history.compare"), f"comparison?{urlencode({'run': run.key, **language})}"))
+    if run.line["validation_accepted"] is not None:
+        links.append((text("history.data_quality"), f"quality?{urlencode({'batch': run.line['batch_id'], **language})}"))
+    return links

@@ -21,6 +21,7 @@ from house_prices.metrics import metrics
 from house_prices.model import Floats
 from house_prices.scoring import Scored, areas, baseline, score
 
+from ct_evaluate.diagnostics import diagnose
 from ct_evaluate.ratio_study import ratio_study
 from ct_evaluate.slices import changes, dimensions
 from ct_evaluate.suspicion import most_telling_column, r2_log
@@ -37,11 +38,13 @@ NEW_BATCH = "new batch"
 class Comparison:
     """What was measured: gates in the order in which they take the headline, and metrics by role and data set.
 
-    ``rows`` is the size of the hold-out, ``compared`` on how many of its rows both models give a sound price.
+    ``rows`` is the size of the hold-out, ``compared`` on how many of its rows both models give a sound price;
+    ``diagnostics`` say how the models err on those.
     """
 
     gates: list[Gate]
     evaluations: list[dict[str, Any]]
+    diagnostics: list[dict[str, Any]]
     rows: int
     compared: int
 
@@ -128,10 +131,12 @@ def compare(
         *_new_and_rest(policy, measured, ours, theirs, rows=both, is_new=is_new),
         *_suspicions(policy, holdout, ours, theirs, rows=both & ~is_new),
     ]
+    diagnostics = diagnose(scored, both)
     scored["baseline"] = ("0", Scored(price, pd.DataFrame({"price": by_hand, "price_low": by_hand, "price_high": by_hand})))
     return Comparison(
         gates=gates,
         evaluations=_evaluations(scored, holdout, is_new),
+        diagnostics=diagnostics,
         rows=len(holdout),
         compared=int(np.count_nonzero(both)),
     )

@@ -23,6 +23,7 @@ from house_prices.frames import read_listings
 
 from ct_evaluate.artefact import examine
 from ct_evaluate.comparison import HOLD_OUT, Contestants, compare
+from ct_evaluate.diagnostics import record_diagnostics
 from ct_evaluate.inferences import moved_share, recent_requests
 from ct_evaluate.insights import record_insights
 
@@ -155,6 +156,7 @@ def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry:
         gates=[gate.as_row() for gate in gates],
         evaluations=comparison.evaluations,
     )
+    record_diagnostics(connection, decision_id, comparison.diagnostics)
     record_event(
         connection,
         dag_id=payload.dag_id,

@@ -30,6 +30,7 @@ TABLES = {
     "audit.signals": _DECIDED,
     "audit.gates": _DECIDED,
     "audit.evaluations": _DECIDED,
+    "audit.diagnostics": _DECIDED,
     "audit.model_events": "happened_at < %(at)s",
     "audit.steps": "done_at < %(at)s",
     "audit.fixed_sets": "drawn_at < %(at)s",

@@ -1,129 +1,20 @@
-"""A history as the pipeline writes it, and the real API with a model that asks 200 dollars a square foot."""
+"""A database with a history, and the real API."""
 
 from __future__ import annotations
 
 import sys
-import threading
-import time
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-import psycopg
 import pytest
-import uvicorn
-from ct_serving.app import create_app
-from ct_serving.model_holder import LoadedModel
-from ct_serving.registry import ModelVersion
-from ct_serving.settings import Settings
-from ct_store import ledger
-from ct_store.connection import connect
 
-ROOT = Path(__file__).resolve().parents[3]
-sys.path.insert(0, str(ROOT / "local"))
+sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "local"))
 
-from postgres import free_port  # noqa: E402
-
-APP = ROOT / "dashboard" / "ct_dashboard" / "app.py"
-POLICY = {"name": "strict", "version": "1", "digest": "d"}
-START = datetime(2026, 11, 23, 10, tzinfo=UTC)
-
-ERROR_RATIO = {"name": "error_ratio", "value": 1.27, "ci_low": 1.22, "ci_high": 1.31, "threshold": 1.1, "verdict": "fire"}
-NEW_STATE = {"name": "unseen_state", "value": 0.4, "threshold": 0.05, "verdict": "fire", "note": {"values": ["Hawaii"]}}
-VOLUME = {"name": "volume", "value": 0.02, "threshold": 0.5, "verdict": "ok"}
-LEAKAGE = {"name": "leakage", "code": "REJECT_LEAKAGE", "value": 0, "threshold": 0, "verdict": "pass"}
-
-
-def superiority(value: float, low: float, high: float, verdict: str) -> dict[str, Any]:
-    return {
-        "name": "superiority", "code": "REJECT_NOT_BETTER", "value": value, "ci_low": low, "ci_high": high,
-        "threshold": -0.01, "verdict": verdict,
-    }  # fmt: skip
-
-
-class Pipeline:
-    """Writes what the steps would write."""
-
-    def __init__(self, url: str) -> None:
-        self.url = url
-        self.next = 0
-
-    def batch(self, rows: int = 1000) -> tuple[str, int]:
-        """A batch in RAW and CLEAN with its validation; returns run and batch id."""
-        number, self.next = self.next, self.next + 1
-        run, stored = f"run-{number}", START + timedelta(hours=number)
-        with psycopg.connect(self.url) as connection:
-            (request,) = connection.execute(
-                "INSERT INTO raw.requests (stream, run_id, kind, url, outcome) VALUES ('group 9', %s, 'data', 'u', 'stored') "
-                "RETURNING request_id", (run,),
-            ).fetchone()  # fmt: skip
-            (batch,) = connection.execute(
-                "INSERT INTO raw.batches (stream, batch_number, dag_id, run_id, request_id, row_count, body_bytes, "
-                "body_sha256, envelope, schema_seen, requested_at, stored_at) "
-                "VALUES ('group 9', %s, 'houses', %s, %s, %s, 1, 'x', '{}', '{}', %s, %s) RETURNING batch_id",
-                (number, run, request, rows, stored, stored),
-            ).fetchone()
-            connection.execute(
-                "INSERT INTO audit.validations (batch_id, run_id, suite_name, suite_version, accepted, expectations, "
-                "schema_changes, new_categories, report_html) VALUES (%s, %s, 's', '1', true, '[]', '[]', '{}', '<h1>ok</h1>')",
-                (batch, run),
-            )
-            connection.execute(
-                "INSERT INTO clean.batches (batch_id, run_id, rules_version, rows_in, rows_accepted, rows_new, rows_relisted, "
-                "rows_quarantined, rows_by_split, digest) VALUES (%s, %s, '1', %s, %s, %s, 0, 10, '{}', 'd')",
-                (batch, run, rows, rows - 10, rows - 10),
-            )
-        return run, batch
-
-    def places(self, batch: int, places: list[tuple[str, str | None, str]]) -> None:
-        with psycopg.connect(self.url) as connection, connection.cursor() as cursor:
-            cursor.executemany(
-                "INSERT INTO clean.listings (batch_id, row_number, property_key, bucket, split, relisted, status, price, "
-                "street, city, state, zip_code) VALUES (%s, %s, %s, 50, 'train', false, 'sold', 1, %s, %s, %s, %s)",
-                [(batch, i, f"{i}|{code}", i, city, state, code) for i, (state, city, code) in enumerate(places, start=1)],
-            )
-
-    def decide(self, run: str, batch: int | None, kind: str, outcome: str, code: str, **evidence: Any) -> None:
-        with connect("test", self.url) as connection:
-            ledger.record_decision(
-                connection, dag_id="houses", run_id=run, kind=kind, outcome=outcome, code=code, batch_id=batch,
-                policy=POLICY, **evidence,
-            )  # fmt: skip
-
-    def event(self, run: str, version: str, event: str) -> None:
-        with connect("test", self.url) as connection:
-            ledger.record_event(
-                connection, dag_id="houses", run_id=run, model_name="house-prices", model_version=version, event=event
-            )
-
-    def first(self) -> None:
-        """Batch 0: the first model, promoted."""
-        run, batch = self.batch()
-        self.places(batch, [("Puerto Rico", "Adjuntas", "00601"), ("Puerto Rico", "Aguada", "00602"),
-                            ("Puerto Rico", None, "00603"), ("Hawaii", "Hilo", "96720")])  # fmt: skip
-        self.decide(run, batch, "retrain", "train", "TRAIN_BOOTSTRAP", facts={"batch_number": 0})
-        self.decide(run, batch, "promotion", "promote", "PROMOTE_FIRST_MODEL", challenger_version="1", gates=[LEAKAGE])
-        self.event(run, "1", "promoted")
-
-    def all(self) -> None:
-        """Four runs: first model, a promotion, a rejection, and the end of the data."""
-        self.first()
-        run, batch = self.batch(2000)
-        self.decide(run, batch, "retrain", "train", "TRAIN_PERFORMANCE_DEGRADED", champion_version="1",
-                    facts={"batch_number": 1, "fired": ["error_ratio", "unseen_state"]},
-                    signals=[ERROR_RATIO, NEW_STATE, VOLUME])  # fmt: skip
-        self.decide(run, batch, "promotion", "promote", "PROMOTE_BETTER", champion_version="1", challenger_version="2",
-                    gates=[LEAKAGE, superiority(-0.12, -0.15, -0.09, "pass")])  # fmt: skip
-        self.event(run, "2", "promoted")
-        run, batch = self.batch(40)
-        self.decide(run, batch, "retrain", "train", "TRAIN_NEW_CATEGORIES", champion_version="2",
-                    facts={"batch_number": 2, "fired": ["unseen_state"]}, signals=[NEW_STATE])  # fmt: skip
-        self.decide(run, batch, "promotion", "reject", "REJECT_NOT_BETTER", champion_version="2", challenger_version="3",
-                    facts={"failed": ["superiority"]}, gates=[LEAKAGE, superiority(-0.004, -0.02, 0.011, "fail")])  # fmt: skip
-        self.event(run, "3", "rejected")
-        self.decide("run-end", None, "intake", "skip", "SKIP_END_OF_DATA", facts={"stream": "group 9"})
+from postgres import free_port
+from written import Pipeline, serve
 
 
 @pytest.fixture
@@ -131,43 +22,13 @@ def pipeline(database_url: str) -> Pipeline:
     return Pipeline(database_url)
 
 
-class OneModel:
-    """A registry whose alias names one version, or none."""
-
-    def __init__(self, version: str | None) -> None:
-        self._version = version
-
-    def version(self) -> ModelVersion | None:
-        return None if self._version is None else ModelVersion("house-prices", self._version, "production", "r", {}, "")
-
-    def load(self, version: ModelVersion) -> LoadedModel:
-        return LoadedModel("house-prices", version.version, "production", "r", self, datetime.now(UTC))
-
-    def predict(self, data: pd.DataFrame) -> pd.DataFrame:
-        price = data["house_size"].fillna(1000) * 200
-        return pd.DataFrame({"price": price, "price_low": price * 0.8, "price_high": price * 1.25})
-
-
 @pytest.fixture
 def start_api(tmp_path: Path) -> Iterator[Any]:
     """Start the real API and return its address; the version is None for one without a model."""
-    running = []
+    with ExitStack() as running:
 
-    def start(version: str | None, **more: Any) -> str:
-        port = free_port()
-        settings = Settings(spool_directory=tmp_path / f"spool-{port}", reload_seconds=0.1, **more)
-        app = create_app(settings, OneModel(version))
-        server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
-        thread = threading.Thread(target=server.run, daemon=True)
-        thread.start()
-        running.append((server, thread))
-        deadline = time.monotonic() + 20
-        while not (server.started and (version is None or app.state.service.holder.current)):
-            assert time.monotonic() < deadline, "the API did not start"
-            time.sleep(0.02)
-        return f"http://127.0.0.1:{port}"
+        def start(version: str | None, **more: Any) -> str:
+            port = free_port()
+            return running.enter_context(serve(version, port, tmp_path / f"spool-{port}", **more))
 
-    yield start
-    for server, thread in running:
-        server.should_exit = True
-        thread.join(15)
+        yield start

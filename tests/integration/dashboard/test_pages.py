@@ -146,6 +146,8 @@ def test_history_tells_what_happened_to_each_batch(monkeypatch, pipeline, dashbo
     assert "Promoted: 2 of 3" in shown
     table = app.dataframe[0].value
     assert list(table["Batch"]) == ["no batch", "2", "1", "0"]
+    assert list(table["Validated?"]) == ["–", "✓ accepted", "✓ accepted", "✓ accepted"]
+    assert list(table["MLflow run"]) == ["–", "mlflow-3", "mlflow-2", "mlflow-1"]
     assert list(table["Trained?"]) == ["– not trained", "✓ trained", "✓ trained", "✓ trained"]
     assert list(table["Promoted?"]) == ["–", "✗ rejected", "✓ promoted", "✓ promoted"]
     assert list(table["Change against the champion"]) == ["–", "−0.4 % (−2.0 % to +1.1 %)", "−12.0 % (−15.0 % to −9.0 %)", "–"]
@@ -177,13 +179,16 @@ def test_a_deep_link_opens_the_whole_evidence(monkeypatch, pipeline, dashboard_u
     assert len(signals) == 1
     assert list(gates.iloc[:, 0]) == (["✓ passed", "✗ failed"] if language == "en" else ["✓ cumplido", "✗ no cumplido"])
     assert list(gates.iloc[1, 2:5]) == (
-        ["-0.004", "-0.020 … 0.011", "-0.010"] if language == "en" else ["-0,004", "-0,020 … 0,011", "-0,010"]
+        ["−0.4 %", "−1.0 %", "−2.0 % … +1.1 %"] if language == "en" else ["−0,4 %", "−1,0 %", "−2,0 % … +1,1 %"]
     )
     addresses = [link.proto.url for link in app.get("link_button")]
     assert addresses == [
         "http://airflow.example/dags/houses/runs/run-2",
+        "http://mlflow.example/#/runs/mlflow-3",
         "http://mlflow.example/#/models/house-prices/versions/3",
         "http://mlflow.example/#/models/house-prices/versions/2",
+        f"comparison?run=run-2&lang={language}",
+        f"quality?batch=3&lang={language}",
     ]
     assert len(app.get("download_button")) == 1
 

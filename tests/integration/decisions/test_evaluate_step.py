@@ -81,6 +81,12 @@ def test_both_models_are_scored_now_on_the_same_rows_and_stored_metrics_count_fo
     mae = {role: found["hold-out", role]["metrics"]["mae"] for role in ("champion", "challenger")}
     assert superiority["value"] == pytest.approx(mae["challenger"] / mae["champion"] - 1)
     assert superiority["ci_low"] < superiority["value"] < superiority["ci_high"] < 0
+    shapes = world.rows("SELECT * FROM audit.diagnostics")
+    assert {(row["role"], row["kind"], row["model_version"], row["row_count"]) for row in shapes} == {
+        (role, kind, number, counted[0]["n"])
+        for role, number in (("champion", champion), ("challenger", version))
+        for kind in ("errors", "prices", "intervals")
+    }
 
 
 def test_the_metrics_are_those_of_the_formula(world):

@@ -56,6 +56,9 @@ QUERIES = {
                (SELECT sum(abs(value)) FROM unnest(contributions) AS value) AS size
           FROM audit.explanations JOIN audit.fixed_sets AS f USING (set_digest) JOIN raw.batches AS b USING (batch_id)
          ORDER BY b.batch_number, 1, 2""",
+    "diagnostics": """
+        SELECT b.batch_number, role, d.kind, model_version, d.row_count, content
+          FROM audit.diagnostics AS d JOIN audit.decisions USING (decision_id) JOIN raw.batches AS b USING (batch_id) ORDER BY 1, 2, 3""",
     "ledger": "SELECT model_name, model_version, event, count(*) AS lines FROM audit.model_events GROUP BY 1, 2, 3 ORDER BY 2, 3",
 }
 

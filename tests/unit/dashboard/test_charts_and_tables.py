@@ -129,7 +129,7 @@ def test_evidence_is_named_in_words_or_as_it_is():
         "threshold": None,
         "verdict": "ok",
     }
-    assert list(tables.evidence_table([signal], EN)["Feature"]) == ["bath"]
+    assert list(tables.evidence_table([signal], EN)["Feature"]) == ["Bathrooms"]
 
 
 def test_warnings_are_translated_and_unknown_kinds_keep_the_apis_words():

@@ -31,7 +31,15 @@ def test_every_text_is_used_and_every_use_has_a_text():
     source = "\n".join(path.read_text() for path in Path(ct_dashboard.__file__).parent.rglob("*.py"))
     used = set(re.findall(r'text(?:\(\))?\(\s*["\']([a-z]+\.[a-z_]+)["\']', source))
     assert used <= set(catalogue("en"))
-    composed = ("verdict.", "warning.", "age.", "estimate.status_", "history.yes_", "history.not_", "history.held",
+    composed = ("verdict.", "warning.", "age.", "app.", "field.", "lineage.", "estimate.status_", "estimate.kind_",
+                "history.yes_", "history.story_", "history.not_", "history.held",
+                "comparison.overall_", "comparison.slice_", "comparison.champion", "comparison.challenger",
+                "comparison.prices_", "comparison.better", "comparison.worse", "comparison.open", "data.measure_", "data.help_",
+                "data.title_", "data.level_", "data.unseen_", "quality.severity_", "quality.expect_", "quality.accumulated_",
+                "quality.volume_", "quality.homes_", "quality.change_", "quality.rule_", "operations.now_", "operations.help_",
+                "operations.hours_", "operations.sum_", "operations.from_", "operations.answered", "operations.refused",
+                "operations.failed", "operations.median", "operations.p95", "batch.priced", "batch.faulty", "batch.warned",
+                "batch.col_", "batch.error_", "estimate.house_size", "estimate.acre_lot", "quality.refused", "quality.fails",
                 "history.champion", "history.batches", "history.trained", "history.promoted", "history.mlflow_",
                 "history.intake", "history.approval", "history.training", "history.promotion", "history.signals",
                 "history.gates", "history.no_signals", "history.no_gates", "history.detail_title", "estimate.brokered_by",
