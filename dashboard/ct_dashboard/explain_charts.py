@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from ct_dashboard.charts import BLUE, GREEN, ORANGE, PINK
+from ct_dashboard.figures import BLUE, GREEN, ORANGE, PINK
 from ct_dashboard.explaining import BASE, Mover, Reliance, medians, ranks, shares, swarm
 from ct_dashboard.insights import Explanation, Floats, Home
 from ct_dashboard.text import Text

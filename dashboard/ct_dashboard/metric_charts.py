@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ct_dashboard.charts import BLUE, GREEN, ORANGE
+from ct_dashboard.figures import BLUE, GREEN, ORANGE
 from ct_dashboard.insights import Score, Standing
 from ct_dashboard.text import Text
 

@@ -19,8 +19,6 @@ class Settings:
     airflow_public_url: str = ""
     mlflow_public_url: str = ""
     model_name: str = "house-prices"
-    serving_key: str = ""
-    """The dashboard's API key, for an API that asks for one."""
     prometheus_url: str = ""
     """Where Prometheus collects the API's metrics; empty: volume and latency come from RAW."""
 
@@ -43,7 +41,6 @@ class Settings:
             airflow_public_url=public("AIRFLOW"),
             mlflow_public_url=public("MLFLOW"),
             model_name=values.get("CT_MODEL_NAME") or cls.model_name,
-            serving_key=values.get("CT_SERVING_KEY", ""),
             prometheus_url=values.get("CT_PROMETHEUS_URL", "").rstrip("/"),
         )
 
