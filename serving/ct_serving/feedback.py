@@ -23,6 +23,7 @@ from starlette.responses import Response
 
 from ct_serving.bounded import BoundedPool, BusyError
 from ct_serving.metrics import Metrics
+from ct_serving.raw_table import beginning
 from ct_serving.refusals import RouteError, json_answer, read_body, read_json, try_later
 from ct_serving.route_database import Connection, Database, DatabaseAwayError
 from ct_serving.schemas import FEEDBACK_ALLOWED, FEEDBACK_EXAMPLE, Feedback, problem
@@ -42,10 +43,9 @@ def waits_in_spool(directory: Path, request_id: UUID) -> bool:
         return False
     try:
         with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=1)) as spool:
-            # A row is a JSON object that begins with the request id.
-            beginning = f'{{"request_id":"{request_id}"'.encode()
+            start = beginning(request_id)
             statement = "SELECT 1 FROM pending WHERE substr(row, 1, ?) = ? LIMIT 1"
-            return spool.execute(statement, (len(beginning), beginning)).fetchone() is not None
+            return spool.execute(statement, (len(start), start)).fetchone() is not None
     except sqlite3.Error as error:
         logger.warning("the spool cannot be read to look for a request: %s", error)
         return False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -48,7 +49,15 @@ def feedback_of(url):
 
 def price(client, *sizes):
     body = {"instances": [{"house_size": size} for size in sizes]}
-    return client.post("/predict", json=body).json()["request_id"]
+    request = client.post("/predict", json=body).json()["request_id"]
+    # Until the log has connected to PostgreSQL, rows go by way of the spool.
+    deadline = time.monotonic() + 20
+    while "\nct_inference_log_spooled_rows 0.0" not in (metrics := client.get("/metrics").text) or (
+        "\nct_inference_log_stored_total 0.0" in metrics
+    ):
+        assert time.monotonic() < deadline, "the inference did not reach PostgreSQL"
+        time.sleep(0.02)
+    return request
 
 
 def test_the_newest_price_counts_and_the_earlier_ones_stay(client, database_url):
