@@ -8,8 +8,9 @@ from collections.abc import Sequence
 import numpy as np
 import plotly.graph_objects as go
 
-from ct_dashboard.figures import BLUE, GREEN, ORANGE, PINK
+from ct_dashboard.effects import column_name, effect_axis, factor_text, numbers, part_name, titled, value_text
 from ct_dashboard.explaining import BASE, Mover, Reliance, medians, ranks, shares, swarm
+from ct_dashboard.figures import BLUE, GREEN, ORANGE, PINK
 from ct_dashboard.insights import Explanation, Floats, Home
 from ct_dashboard.text import Text
 
@@ -34,49 +35,6 @@ COMPARABLE = ("location", "house_size", "bath", "bed", "acre_lot", "status", "pr
 
 _GREY = "rgba(128,128,128,0.5)"
 _SCALE = [[0.0, "#56B4E9"], [0.5, "#B8A9C9"], [1.0, "#D55E00"]]
-_FACTORS = (0.1, 0.25, 0.5, 0.65, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
-
-
-def column_name(column: str, text: Text) -> str:
-    """A column of an explanation as people call it."""
-    return text.or_none(f"column.{column}") or column
-
-
-def part_name(name: str, text: Text) -> str:
-    """The same, or what the shift of the bases is called."""
-    return text("explain.base") if name == BASE else column_name(name, text)
-
-
-def factor_text(log_effect: float, text: Text) -> str:
-    """An effect in log units as the percentage by which it changes the price."""
-    return text.percent(math.expm1(log_effect), 1 if abs(log_effect) < 0.095 else 0)
-
-
-def _effect_axis(values: Floats, text: Text) -> dict[str, object]:
-    """Ticks at round percentages that fit the values."""
-    low, high = (float(values.min()), float(values.max())) if len(values) else (-0.1, 0.1)
-    ticks: list[float] = []
-    # From no effect outwards, as many as have room for their label.
-    for factor in sorted(_FACTORS, key=lambda factor: abs(math.log(factor))):
-        place = math.log(factor)
-        inside = low - 0.03 <= place <= high + 0.03
-        if inside and all(abs(place - math.log(other)) >= (high - low) / 7 for other in ticks):
-            ticks.append(factor)
-    return {
-        "tickvals": [math.log(factor) for factor in ticks],
-        "ticktext": [text.percent(factor - 1, 0) for factor in ticks],
-        "tickangle": 0,
-    }
-
-
-def _layout(figure: go.Figure, title: str, height: int) -> go.Figure:
-    figure.update_layout(
-        title={"text": title, "font": {"size": 14}},
-        height=height,
-        margin={"l": 10, "r": 10, "t": 45, "b": 10},
-        dragmode=False,
-    )
-    return figure
 
 
 def bar_chart(explanation: Explanation, text: Text) -> go.Figure:
@@ -97,7 +55,7 @@ def bar_chart(explanation: Explanation, text: Text) -> go.Figure:
     figure.update_xaxes(visible=False, range=[0, 1.18 * max([*found.values(), 0.01])], fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     figure.update_layout(showlegend=False)
-    return _layout(figure, text("explain.bar_title"), 330)
+    return titled(figure, text("explain.bar_title"), 330)
 
 
 def beeswarm_chart(explanation: Explanation, homes: Sequence[Home], text: Text) -> go.Figure:
@@ -108,7 +66,7 @@ def beeswarm_chart(explanation: Explanation, homes: Sequence[Home], text: Text) 
     everything = explanation.contributions[:count]
     for strip, column in enumerate(columns):
         effect = everything[:, explanation.columns.index(column)]
-        values = _numbers(homes[:count], column) if column in NUMBERS else [None] * count
+        values = numbers(homes[:count], column) if column in NUMBERS else [None] * count
         colours = ranks(values)
         figure.add_trace(
             go.Scattergl(
@@ -121,7 +79,7 @@ def beeswarm_chart(explanation: Explanation, homes: Sequence[Home], text: Text) 
                     "color": ["#8C8C8C" if rank is None else _colour(rank) for rank in colours],
                 },
                 hovertext=[
-                    f"{column_name(column, text)}: {_value_text(home, column, text)}<br>{factor_text(float(shift), text)}"
+                    f"{column_name(column, text)}: {value_text(home, column, text)}<br>{factor_text(float(shift), text)}"
                     for home, shift in zip(homes[:count], effect, strict=True)
                 ],
                 hoverinfo="text",
@@ -130,7 +88,7 @@ def beeswarm_chart(explanation: Explanation, homes: Sequence[Home], text: Text) 
         )
     figure.add_vline(x=0, line={"width": 1, "color": "gray"})
     figure.update_xaxes(
-        title=text("explain.effect_axis"), zeroline=False, fixedrange=True, **_effect_axis(everything.ravel(), text)
+        title=text("explain.effect_axis"), zeroline=False, fixedrange=True, **effect_axis(everything.ravel(), text)
     )
     figure.update_yaxes(
         tickvals=list(range(len(columns))),
@@ -139,7 +97,7 @@ def beeswarm_chart(explanation: Explanation, homes: Sequence[Home], text: Text) 
         fixedrange=True,
         zeroline=False,
     )
-    return _layout(figure, text("explain.beeswarm_title"), 90 + 48 * len(columns))
+    return titled(figure, text("explain.beeswarm_title"), 90 + 48 * len(columns))
 
 
 def _colour(rank: float) -> str:
@@ -149,34 +107,6 @@ def _colour(rank: float) -> str:
     ends = [[int(str(_SCALE[n][1])[start : start + 2], 16) for start in (1, 3, 5)] for n in (low, low + 1)]
     mixed = [round(a + (b - a) * (place - low)) for a, b in zip(*ends, strict=True)]
     return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
-
-
-def _numbers(homes: Sequence[Home], column: str) -> list[float | None]:
-    """A column as numbers; dates as years."""
-    values = [home.get(column) for home in homes]
-    if column == "prev_sold_date":
-        return [None if value is None else float(str(value)[:4]) + (int(str(value)[5:7]) - 1) / 12 for value in values]
-    return [None if value is None else float(value) for value in values]
-
-
-def _value_text(home: Home, column: str, text: Text) -> str:
-    if column == "location":
-        return ", ".join(str(home[name]) for name in ("city", "state", "zip_code") if home.get(name))
-    value = home.get(column)
-    if value is None:
-        return text("explain.unknown")
-    if column in ("bed", "bath", "acre_lot", "house_size"):
-        return text.significant(float(value))
-    if column == "brokered_by":
-        return str(int(value))
-    return text.or_none(f"explain.status_{value}") or str(value)
-
-
-def home_name(home: Home, text: Text) -> str:
-    """A home in a few words: place and size."""
-    size = home.get("house_size")
-    place = _value_text(home, "location", text)
-    return place if size is None else text("explain.home", place=place, size=text.number(float(size)))
 
 
 def reliance_chart(lines: Sequence[Reliance], before: str, after: str, text: Text) -> go.Figure:
@@ -225,7 +155,7 @@ def reliance_chart(lines: Sequence[Reliance], before: str, after: str, text: Tex
         )
     figure.update_xaxes(title=text("explain.share_axis"), tickformat=".0%", rangemode="tozero", fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True)
-    _layout(figure, text("explain.reliance_title"), 150 + 38 * len(lines))
+    titled(figure, text("explain.reliance_title"), 150 + 38 * len(lines))
     figure.update_layout(legend={"orientation": "h", "y": -0.22, "x": 0}, margin={"b": 60})
     return figure
 
@@ -247,17 +177,17 @@ def dependence_chart(before: Explanation, after: Explanation, homes: Sequence[Ho
     ] or [np.empty(0)])  # fmt: skip
     if column in CATEGORIES:
         middle = np.concatenate([np.asarray(trace.x, dtype=np.float64) for trace in figure.data] or [np.empty(0)])
-        figure.update_xaxes(title=text("explain.effect_axis"), fixedrange=True, **_effect_axis(middle, text))
+        figure.update_xaxes(title=text("explain.effect_axis"), fixedrange=True, **effect_axis(middle, text))
         figure.update_yaxes(autorange="reversed", fixedrange=True)
     else:
-        figure.update_yaxes(title=text("explain.effect_axis"), fixedrange=True, **_effect_axis(effects, text))
+        figure.update_yaxes(title=text("explain.effect_axis"), fixedrange=True, **effect_axis(effects, text))
         figure.update_xaxes(title=text.or_none(f"axis.{column}") or column_name(column, text), fixedrange=True)
         if column in LOGARITHMIC:
             ticks = LOGARITHMIC[column]
             figure.update_xaxes(
                 type="log", tickvals=ticks, ticktext=[text.number(value, 0 if value >= 1 else 2) for value in ticks]
             )
-    _layout(figure, text("explain.dependence_title", column=column_name(column, text)), 420)
+    titled(figure, text("explain.dependence_title", column=column_name(column, text)), 420)
     figure.update_layout(legend={"orientation": "h", "y": -0.22, "x": 0}, margin={"b": 60})
     return figure
 
@@ -266,7 +196,7 @@ def _draw_number(
     figure: go.Figure, effect: Floats, homes: Sequence[Home], column: str, *, style: tuple[str, str, str], text: Text
 ) -> None:
     name, colour, dash = style
-    values = _numbers(homes, column)
+    values = numbers(homes, column)
     known = [row for row, value in enumerate(values) if value is not None and (value > 0 or column not in LOGARITHMIC)]
     x = np.array([values[row] for row in known], dtype=np.float64)
     y = effect[known]
@@ -336,7 +266,7 @@ def moved_chart(parts: Sequence[tuple[str, float]], text: Text) -> go.Figure:
     )
     figure.update_xaxes(visible=False, range=[0, 1.18 * max([*sizes, 0.001])], fixedrange=True)
     figure.update_yaxes(autorange="reversed", fixedrange=True)
-    return _layout(figure, text("explain.moved_title"), 350)
+    return titled(figure, text("explain.moved_title"), 350)
 
 
 def mover_chart(mover: Mover, before: str, after: str, text: Text) -> go.Figure:
@@ -363,7 +293,7 @@ def mover_chart(mover: Mover, before: str, after: str, text: Text) -> go.Figure:
         range=[float(values.min()) - room, float(values.max()) + room],
         fixedrange=True,
         zeroline=False,
-        **_effect_axis(values, text),
+        **effect_axis(values, text),
     )
     figure.update_yaxes(autorange="reversed", fixedrange=True)
     title = text(
@@ -373,4 +303,4 @@ def mover_chart(mover: Mover, before: str, after: str, text: Text) -> go.Figure:
         old=before,
         new=after,
     )
-    return _layout(figure, title, 120 + 34 * max(len(parts), 2))
+    return titled(figure, title, 120 + 34 * max(len(parts), 2))

@@ -11,8 +11,8 @@ import plotly.graph_objects as go
 import streamlit as st
 from ct_contract import ContractError, StepError
 
+from ct_dashboard import effects, insight_reads, session
 from ct_dashboard import explain_charts as charts
-from ct_dashboard import insight_reads, session
 from ct_dashboard.explaining import Mover, Reliance, compare_reliance, moved, movers, shares
 from ct_dashboard.insights import Explanation, FixedSet, Home, Measured
 from ct_dashboard.text import Text
@@ -124,7 +124,7 @@ def _plot(figure: go.Figure, key: str, alt: str) -> None:
 def _show_version(explanation: Explanation, homes: Sequence[Home], text: Text) -> None:
     st.header(text("explain.relies", version=explanation.version), anchor=False, divider=True)
     found = shares(explanation)
-    alt = "; ".join(f"{charts.column_name(name, text)}: {text.number(100 * share, 1)} %" for name, share in found.items())
+    alt = "; ".join(f"{effects.column_name(name, text)}: {text.number(100 * share, 1)} %" for name, share in found.items())
     left, right = st.columns([2, 3], gap="large")
     with left:
         _plot(charts.bar_chart(explanation, text), "explain.bar", f"{text('explain.bar_title')}. {alt}")
@@ -139,7 +139,7 @@ def _show_reliance(before: Explanation, after: Explanation, homes: Sequence[Home
     st.subheader(text("explain.reliance"), anchor=False)
     st.markdown(reliance_sentence(lines, before.version, after.version, text))
     alt = "; ".join(
-        f"{charts.column_name(line.column, text)}: {text.number(100 * line.before, 1)} → {text.number(100 * line.after, 1)} %"
+        f"{effects.column_name(line.column, text)}: {text.number(100 * line.before, 1)} → {text.number(100 * line.after, 1)} %"
         for line in lines
     )
     _plot(
@@ -159,7 +159,7 @@ def reliance_sentence(lines: Sequence[Reliance], before: str, after: str, text: 
     parts = []
     for line in outside:
         values = {
-            "column": charts.column_name(line.column, text),
+            "column": effects.column_name(line.column, text),
             "before": text.number(100 * line.before, 1),
             "after": text.number(100 * line.after, 1),
         }
@@ -175,14 +175,14 @@ def _show_dependence(before: Explanation, after: Explanation, homes: Sequence[Ho
         text("explain.column"),
         options,
         index=options.index(named) if named in options else 0,
-        format_func=lambda name: charts.column_name(name, text),
+        format_func=lambda name: effects.column_name(name, text),
         key="explain.column",
     )
     if column != options[0]:
         st.query_params[COLUMN_PARAMETER] = column
     elif COLUMN_PARAMETER in st.query_params:
         del st.query_params[COLUMN_PARAMETER]
-    name = charts.column_name(column, text)
+    name = effects.column_name(column, text)
     _plot(
         charts.dependence_chart(before, after, homes, column, text),
         "explain.dependence",
@@ -196,10 +196,10 @@ def _show_movers(before: Explanation, after: Explanation, homes: Sequence[Home],
     if not found or abs(found[0].change) < 5e-4:
         st.caption(text("explain.nothing_moved"))
         return
-    shift = charts.factor_text(after.base - before.base, text)
+    shift = effects.factor_text(after.base - before.base, text)
     st.write(text("explain.movers_intro", shift=shift, new=after.version, old=before.version))
     parts = moved(before, after)
-    alt = "; ".join(f"{charts.part_name(name, text)}: {text.number(100 * math.expm1(size), 1)} %" for name, size in parts)
+    alt = "; ".join(f"{effects.part_name(name, text)}: {text.number(100 * math.expm1(size), 1)} %" for name, size in parts)
     _plot(charts.moved_chart(parts, text), "explain.moved", f"{text('explain.moved_title')}. {alt}")
     named = st.query_params.get(HOME_PARAMETER)
     row = next((index for index, mover in enumerate(found) if mover.home.get("property_key") == named), 0)
@@ -220,18 +220,20 @@ def _show_movers(before: Explanation, after: Explanation, homes: Sequence[Home],
         if named != key and (row or named is not None):
             st.query_params[HOME_PARAMETER] = key
     mover = found[row]
-    st.markdown(f"**{charts.home_name(mover.home, text)}**")
+    st.markdown(f"**{effects.home_name(mover.home, text)}**")
     _plot(
         charts.mover_chart(mover, before.version, after.version, text),
         "explain.mover",
-        f"{charts.home_name(mover.home, text)}: {parts_text(mover, text, len(mover.parts))}",
+        f"{effects.home_name(mover.home, text)}: {parts_text(mover, text, len(mover.parts))}",
     )
     st.caption(text("explain.exact"))
 
 
 def parts_text(mover: Mover, text: Text, most: int = NAMED_PARTS) -> str:
     """The columns that moved a price most, with the percentage of each."""
-    return ", ".join(f"{charts.part_name(name, text)} {charts.factor_text(value, text)}" for name, value in mover.parts[:most])
+    return ", ".join(
+        f"{effects.part_name(name, text)} {effects.factor_text(value, text)}" for name, value in mover.parts[:most]
+    )
 
 
 def movers_table(found: Sequence[Mover], before: str, after: str, text: Text) -> pd.DataFrame:
@@ -240,7 +242,7 @@ def movers_table(found: Sequence[Mover], before: str, after: str, text: Text) ->
         [
             {
                 text("explain.change"): text.percent(mover.change, 0),
-                text("explain.home_column"): charts.home_name(mover.home, text),
+                text("explain.home_column"): effects.home_name(mover.home, text),
                 text("explain.moved_by"): parts_text(mover, text),
                 text("explain.price_of", version=before): text.money(math.exp(mover.before)),
                 text("explain.price_of", version=after): text.money(math.exp(mover.after)),

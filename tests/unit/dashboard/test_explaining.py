@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 import pytest
+from ct_dashboard import effects
 from ct_dashboard import explain_charts as charts
 from ct_dashboard.explaining import BASE, compare_reliance, medians, moved, movers, ranks, shares, swarm
 from ct_dashboard.insights import Explained, Explanation, FixedSet, Measured, Standing
@@ -117,7 +118,7 @@ def test_the_reliance_chart_marks_what_is_outside_the_band():
     lines = compare_reliance(explanation(), explanation("2", scale=(0.4, 0.3, 0.2)), areas())
     figure = charts.reliance_chart(lines, "1", "2", ES)
     band, *strokes, old, new = figure.data
-    assert list(band.y) == [charts.column_name(line.column, ES) for line in lines]
+    assert list(band.y) == [effects.column_name(line.column, ES) for line in lines]
     assert [stroke.line.width for stroke in strokes] == [3 if line.outside else 1 for line in lines]
     assert (old.name, new.name) == ("versión 1", "versión 2")
     assert list(new.x) == [line.after for line in lines]
