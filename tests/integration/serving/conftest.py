@@ -83,9 +83,11 @@ class MlflowServer:
 def mlflow_server() -> Iterator[MlflowServer]:
     with tempfile.TemporaryDirectory(prefix="ct-mlflow-") as directory:
         server = MlflowServer(Path(directory))
-        server.start()
-        yield server
-        server.stop()
+        try:
+            server.start()
+            yield server
+        finally:
+            server.stop()
 
 
 @pytest.fixture
