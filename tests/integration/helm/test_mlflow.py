@@ -45,7 +45,7 @@ def server(container, tmp_path_factory):
         "--host": "127.0.0.1",
         "--port": str(port),
         "--artifacts-destination": str(directory),
-        "--expose-prometheus": str(directory),
+        "--expose-prometheus": str(directory / "metrics"),
     }
     arguments = [
         f"{name}={given[name]}" if (name := argument.partition("=")[0]) in given else argument for argument in container["args"]
