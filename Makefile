@@ -105,7 +105,7 @@ lint: setup ## ruff, mypy (strict), hadolint, and the workflows' linters
 	@.envs/dev/bin/ruff check .
 	@.envs/dev/bin/ruff format --check .
 	@.envs/dev/bin/hadolint $(wildcard */Dockerfile task_images/*/Dockerfile)
-	@.envs/dev/bin/zizmor --offline --quiet --persona=pedantic .github/workflows
+	@.envs/dev/bin/zizmor --offline --quiet --persona=pedantic .github/workflows .github/dependabot.yml
 	@test ! -x .tools/actionlint || .tools/actionlint
 	@.envs/dev/bin/mypy local provider/continuous_training task_images/*.py task_images/*/*/ serving/ct_serving dashboard/ct_dashboard \
 	  dags argocd-apps/bump.py helm/document.py helm/observability/dashboards.py helm/*/files/*.py

@@ -83,6 +83,13 @@ def test_the_owner_may_make_scratch_copies(server, passwords):
         connection.execute("DROP DATABASE scratch_copy")
 
 
+def test_one_machine_has_the_same_databases_and_users():
+    from local import databases
+
+    assert databases.OWNERS == OWNERS
+    assert {user: (role,) for user, role in databases.MEMBERS.items()}.items() <= MEMBERS.items()
+
+
 def test_without_its_settings_it_changes_nothing_and_names_them():
     done = subprocess.run(
         [sys.executable, "-m", "ct_store.setup"], env={"CT_PASSWORD_OWNER": "x"}, capture_output=True, text=True, check=False

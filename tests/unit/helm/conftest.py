@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -76,29 +77,36 @@ def applications(helm_template: Any) -> Callable[[str], list[dict[str, Any]]]:
 
 
 @pytest.fixture(scope="session")
-def rendered(helm_template: Any, applications: Any) -> Callable[[str], dict[str, Render]]:
-    """Every chart of an environment as its Application renders it, by name; each environment once."""
+def render(helm_template: Any) -> Callable[[dict[str, Any]], subprocess.CompletedProcess[str]]:
+    """The chart of an Application with its values, as Argo CD renders it."""
+
+    def of(application: dict[str, Any]) -> subprocess.CompletedProcess[str]:
+        source = application["spec"]["source"]
+        files = [os.path.normpath(f"{source['path']}/{file}") for file in source["helm"]["valueFiles"]]
+        given = source["helm"].get("valuesObject", {})
+        values = [f"--values={file}" for file in files] + [
+            f"--set-json={key}={json.dumps(value)}" for key, value in given.items()
+        ]
+        return helm_template(application["metadata"]["name"], *values)
+
+    return of
+
+
+@pytest.fixture(scope="session")
+def rendered(render: Any, applications: Any) -> Callable[[str], dict[str, Render]]:
+    """Every chart of an environment, by name; each environment once."""
     known: dict[str, dict[str, Render]] = {}
 
     def of(environment: str) -> dict[str, Render]:
         if environment not in known:
             known[environment] = {}
             for application in applications(environment):
-                source = application["spec"].get("source")
-                if application["kind"] != "Application" or source is None:
-                    continue
-                name = application["metadata"]["name"]
-                values = [
-                    f"--values={Path(source['path'], file).resolve().relative_to(Path.cwd())}"
-                    for file in source["helm"]["valueFiles"]
-                ]
-                given = [
-                    f"--set-json={key}={json.dumps(value)}" for key, value in source["helm"].get("valuesObject", {}).items()
-                ]
-                done = helm_template(name, *values, *given)
-                assert done.returncode == 0, f"{environment} {name}: {done.stderr}"
-                objects = [document for document in yaml.safe_load_all(done.stdout) if document]
-                known[environment][name] = Render(done.stdout, objects)
+                if application["kind"] == "Application" and "source" in application["spec"]:
+                    name = application["metadata"]["name"]
+                    done = render(application)
+                    assert done.returncode == 0, f"{environment} {name}: {done.stderr}"
+                    objects = [document for document in yaml.safe_load_all(done.stdout) if document]
+                    known[environment][name] = Render(done.stdout, objects)
         return known[environment]
 
     return of
