@@ -188,26 +188,41 @@ def test_a_commit_rolls_serving_without_a_failed_request_and_a_revert_rolls_it_b
     assert set(answers) == {"ok"}
 
 
-def test_a_removed_manifest_is_pruned_and_what_holds_data_stays(repository):
+def test_a_removed_application_is_pruned_and_comes_back(repository):
     from kube import gitops
-    from kube.kubectl import get, kubectl
+    from kube.kubectl import kubectl
 
     apps = repository.clone / "argocd-apps/environments/local/apps.yaml"
     kept = apps.read_text()
-    apps.write_text(kept + "  dashboard: {enabled: false}\n  object-store: {enabled: false}\n")
-    repository.push("without the dashboard and the object store")
-    gitops.refresh(gitops.ROOT_APPLICATION)
-    gitops.wait(
-        180,
-        "no dashboard",
-        lambda: not kubectl("get", "deployment", "dashboard", f"--namespace={gitops.PLATFORM}", check=False),
-    )
-    time.sleep(15)
-    assert get("statefulset", "object-store", f"--namespace={gitops.PLATFORM}")["status"]["readyReplicas"] == 1
+    apps.write_text(kept + "  dashboard: {enabled: false}\n")
+    repository.push("without the dashboard")
+
+    def gone():
+        gitops.refresh(gitops.ROOT_APPLICATION)
+        return "dashboard" not in kubectl("get", "deployments", f"--namespace={gitops.PLATFORM}", "--output=name")
+
+    gitops.wait(180, "no dashboard", gone)
     apps.write_text(kept)
-    repository.push("with both again")
+    repository.push("with it again")
     gitops.refresh(gitops.ROOT_APPLICATION)
     gitops.wait(300, "the dashboard", lambda: gitops.states().get("dashboard") == ("Synced", "Healthy"))
+
+
+def test_what_holds_data_outlives_its_pods(repository, ports):
+    from kube import gitops
+    from kube.kubectl import kubectl, wait_for
+
+    from local.airflow_api import Airflow
+
+    pods = ["pod/databases-0", "pod/object-store-0"]
+    kubectl("delete", *pods, f"--namespace={gitops.PLATFORM}", "--wait", "--timeout=180s")
+    for pod in pods:
+        gitops.wait(60, pod, lambda pod=pod: kubectl("get", pod, f"--namespace={gitops.PLATFORM}"))
+        wait_for(pod, gitops.PLATFORM, "condition=Ready")
+    password = json.loads(secret("airflow-passwords", "passwords.json"))["admin"]
+    airflow = Airflow(f"http://127.0.0.1:{ports['airflow']}", password)
+    assert gitops.wait(180, "the first run", lambda: airflow.state("house_prices", "first")) == "success"
+    gitops.wait(180, "serving", lambda: ask(f"{address('serving', 8000)}/predict", HOME)["model"]["version"] == "1")
 
 
 def test_a_deleted_bucket_comes_back(repository):
