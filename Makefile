@@ -27,7 +27,7 @@ stack = .envs/local/bin/python -m local
 options = --state "$(STATE)" $(if $(SCALE),--scale "$(SCALE)") --seed "$(SEED)" --group "$(GROUP)" --day "$(DAY)" --policy "$(POLICY)" \
   --listings "$(LISTINGS)" --source-url "$(SOURCE_URL)" $(if $(ONCE),--once)
 
-.PHONY: help setup demo up stop clean test test-browser screenshots test-cluster lint bench images python
+.PHONY: help setup demo up stop clean test test-browser screenshots test-cluster lint bench images tools python
 # Compiled modules make every start of a program seconds faster.
 unexport PYTHONDONTWRITEBYTECODE
 .DEFAULT_GOAL := help
@@ -104,8 +104,14 @@ images: | python ## build every container image with Docker, and say what each w
 	@"$(python)" task_images/build.py --prefix "$(PREFIX)" $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
 	  $(if $(TAG),--tag "$(TAG)") $(IMAGES)
 
-lint: setup ## ruff, mypy (strict) and hadolint
+tools: ## helm, kubeconform, actionlint and promtool into .tools (needs Go); without them their tests are skipped
+	@tools/build
+
+lint: setup ## ruff, mypy (strict), hadolint, and the workflows' linters
 	@.envs/dev/bin/ruff check .
 	@.envs/dev/bin/ruff format --check .
 	@.envs/dev/bin/hadolint $(wildcard */Dockerfile task_images/*/Dockerfile)
-	@.envs/dev/bin/mypy local provider/continuous_training task_images/*.py task_images/*/*/ serving/ct_serving dashboard/ct_dashboard
+	@.envs/dev/bin/zizmor --offline --quiet --persona=pedantic .github/workflows .github/dependabot.yml
+	@test ! -x .tools/actionlint || .tools/actionlint
+	@.envs/dev/bin/mypy local provider/continuous_training task_images/*.py task_images/*/*/ serving/ct_serving dashboard/ct_dashboard \
+	  dags argocd-apps/bump.py helm/document.py helm/observability/dashboards.py helm/*/files/*.py

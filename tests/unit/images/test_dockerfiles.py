@@ -128,7 +128,11 @@ def test_the_image_installs_nothing_in_its_last_stage_and_takes_no_file_from_the
     stage = read(name).image
     assert all(value.startswith("--from=") for value in stage.all("COPY"))
     assert not stage.all("ADD")
-    for command in stage.all("RUN"):
+    commands = stage.all("RUN")
+    if name == "airflow":  # reads its DAGs with git, and with what git needs of the system
+        assert sum("apt-get install --yes --no-install-recommends ca-certificates git" in command for command in commands) == 1
+        commands = [command for command in commands if "apt-get" not in command]
+    for command in commands:
         assert not re.search(r"\b(apt|apt-get|pip|uv|curl|wget)\b", command)
 
 
