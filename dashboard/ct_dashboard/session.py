@@ -40,7 +40,7 @@ def text() -> Text:
 @st.cache_resource
 def api(url: str) -> Api:
     """One client for all sessions."""
-    return Api(url, key=settings().serving_key)
+    return Api(url, settings().serving_key)
 
 
 @st.cache_data(ttl=10, show_spinner=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 
@@ -17,7 +17,7 @@ class Settings:
     airflow_public_url: str = ""
     mlflow_public_url: str = ""
     model_name: str = "house-prices"
-    serving_key: str = ""
+    serving_key: str = field(default="", repr=False)
     """The dashboard's API key, for an API that asks for one."""
     prometheus_url: str = ""
     """Where Prometheus collects the API's metrics; empty: volume and latency come from RAW."""

@@ -27,8 +27,8 @@ def start_api(tmp_path: Path) -> Iterator[Any]:
     """Start the real API and return its address; the version is None for one without a model."""
     with ExitStack() as running:
 
-        def start(version: str | None) -> str:
+        def start(version: str | None, **more: Any) -> str:
             port = free_port()
-            return running.enter_context(serve(version, port, tmp_path / f"spool-{port}"))
+            return running.enter_context(serve(version, port, tmp_path / f"spool-{port}", **more))
 
         yield start

@@ -219,9 +219,9 @@ class OneModel:
 
 
 @contextmanager
-def serve(version: str | None, port: int, spool: Path) -> Iterator[str]:
+def serve(version: str | None, port: int, spool: Path, **more: Any) -> Iterator[str]:
     """The real API on a port, and its address; the version is None for one without a model."""
-    app = create_app(Settings(spool_directory=spool, reload_seconds=0.1), OneModel(version))
+    app = create_app(Settings(spool_directory=spool, reload_seconds=0.1, **more), OneModel(version))
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="error"))
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
