@@ -4,10 +4,10 @@ ApiError
 ├── ApiDownError      nobody answers
 ├── NoModelError      the API is up and has no model yet
 ├── LaterError        the API is too busy, or what the route needs is away: the same works later
-├── KeyRefusedError   the dashboard's API key is missing or not accepted
 ├── UnsupportedError  this API has no such route, or its model cannot do it
 ├── RefusedError      the input is at fault, ``problems`` say how
 └── ApiFailedError    any other status
+    └── KeyRefusedError   the dashboard's API key is missing or not accepted
 """
 
 from __future__ import annotations
@@ -42,10 +42,6 @@ class LaterError(ApiError):
     """Not now; nothing was kept."""
 
 
-class KeyRefusedError(ApiError):
-    """The API asks for a key, and the dashboard's is not accepted."""
-
-
 class UnsupportedError(ApiError):
     """The API has no such route, or its model cannot do it."""
 
@@ -65,6 +61,10 @@ class ApiFailedError(ApiError):
         super().__init__(f"status {status}")
         self.status = status
         self.request_id = request_id
+
+
+class KeyRefusedError(ApiFailedError):
+    """The API asks for a key, and the dashboard's is not accepted."""
 
 
 @dataclass(frozen=True)
@@ -134,9 +134,8 @@ class Api:
     """A client of the prediction API. ``key`` is the dashboard's API key, empty for an API without keys."""
 
     def __init__(self, url: str, key: str = "", timeout: float = 10.0) -> None:
-        """``key`` is sent with every request, if there is one."""
-        headers = {"X-API-Key": key} if key else None
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
+        headers = {"X-API-Key": key} if key else {}
+        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False, headers=headers)
 
     def _send(self, method: str, path: str, body: Any = None, request_id: str | None = None) -> Any:
         headers = {"X-Request-ID": request_id} if request_id else None
@@ -229,7 +228,7 @@ def _error(answer: httpx.Response) -> ApiError:
     if status in (429, 504):
         return LaterError(answer.text[:500])
     if status in (401, 403):
-        return KeyRefusedError(answer.text[:500])
+        return KeyRefusedError(status, answer.headers.get("X-Request-ID", "–"))
     # A route that is there and does not know the request says so in problems.
     if status in (405, 501) or (status == 404 and not problems):
         return UnsupportedError(answer.text[:500])

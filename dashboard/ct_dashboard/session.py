@@ -39,7 +39,7 @@ def text() -> Text:
 
 @st.cache_resource
 def api(url: str) -> Api:
-    """One client for all sessions, with the key of this process."""
+    """One client for all sessions."""
     return Api(url, settings().serving_key)
 
 

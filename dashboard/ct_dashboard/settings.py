@@ -14,11 +14,11 @@ class Settings:
 
     database_url: str = ""
     serving_url: str = "http://127.0.0.1:8000"
-    serving_key: str = field(default="", repr=False)
-    """The API key, where the API asks for one."""
     airflow_public_url: str = ""
     mlflow_public_url: str = ""
     model_name: str = "house-prices"
+    serving_key: str = field(default="", repr=False)
+    """The dashboard's API key, for an API that asks for one."""
     prometheus_url: str = ""
     """Where Prometheus collects the API's metrics; empty: volume and latency come from RAW."""
 
@@ -37,10 +37,10 @@ class Settings:
         return cls(
             database_url=values.get("CT_DATABASE_URL", ""),
             serving_url=(values.get("CT_SERVING_URL") or cls.serving_url).rstrip("/"),
-            serving_key=values.get("CT_SERVING_KEY", ""),
             airflow_public_url=public("AIRFLOW"),
             mlflow_public_url=public("MLFLOW"),
             model_name=values.get("CT_MODEL_NAME") or cls.model_name,
+            serving_key=values.get("CT_SERVING_KEY", ""),
             prometheus_url=values.get("CT_PROMETHEUS_URL", "").rstrip("/"),
         )
 

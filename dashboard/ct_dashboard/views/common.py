@@ -62,10 +62,10 @@ def show_api_error(error: ApiError, text: Text) -> None:
     elif isinstance(error, RefusedError):
         lines = [problem_text(problem, text) for problem in error.problems]
         st.error(plain("\n\n".join([text("error.refused"), *lines])), icon=":material/block:")
-    elif isinstance(error, ApiFailedError):
-        st.error(text("error.failed", status=error.status, request_id=error.request_id), icon=":material/error:")
     elif isinstance(error, KeyRefusedError):
         st.error(text("error.key_refused"), icon=":material/key_off:")
+    elif isinstance(error, ApiFailedError):
+        st.error(text("error.failed", status=error.status, request_id=error.request_id), icon=":material/error:")
     elif isinstance(error, LaterError):
         st.warning(text("error.later"), icon=":material/hourglass_empty:")
     elif isinstance(error, UnsupportedError):
