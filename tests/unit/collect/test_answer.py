@@ -1,5 +1,6 @@
 """The streamed reader gives what parsing the whole body gives, wherever the body is cut."""
 
+import gc
 import json
 import time
 import tracemalloc
@@ -111,6 +112,15 @@ def test_what_is_no_answer_is_refused_in_words(body, words, block_bytes):
     assert raised.value.ended_early is (body == b"")
 
 
+@pytest.fixture
+def no_collector():
+    """What other tests left on the heap would be searched the oftener, the more rows are made."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collector")
 @pytest.mark.parametrize("value", [[{"x": 1}, {"y": 2}], "},{"], ids=["nested", "text"])
 def test_rows_that_defeat_every_naive_cut_stay_linear(value):
     def seconds(count):

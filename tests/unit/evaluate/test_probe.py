@@ -107,7 +107,7 @@ def test_the_environments_of_evaluate_and_serving_pin_what_a_model_needs_alike()
 @pytest.mark.parametrize(
     "given",
     [
-        {"zip_code": 601, "bed": "3", "state": " Ohio ", "prev_sold_date": "2020-01-02T00:00:00", "city": ""},
+        {"zip_code": 601, "bed": 3, "state": " Ohio ", "prev_sold_date": "2020-01-02T00:00:00", "city": ""},
         {"zip_code": "00601", "bed": 3, "state": "Ohio", "prev_sold_date": "2020-01-02"},
         {"zip_code": 601.0, "bed": 3.0, "state": "Ohio", "prev_sold_date": "2020-01-02 10:00", "street": 7},
     ],
