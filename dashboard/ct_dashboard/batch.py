@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -16,6 +17,9 @@ FIELDS = (
     "status", "bed", "bath", "acre_lot", "city", "state", "zip_code", "house_size", "prev_sold_date", "brokered_by",
 )  # fmt: skip
 """What the API takes of a home; a contract test holds it to serving's own fields."""
+
+NUMBERS = ("bed", "bath", "acre_lot", "house_size", "brokered_by")
+"""Fields that the API takes as numbers only, and a file has as text."""
 
 MOST_ROWS = 20_000
 ANSWERS = ("price", "price_low", "price_high", "model_version", "warnings", "error")
@@ -47,8 +51,8 @@ class Sheet:
     ignored: Sequence[str]
 
     def homes(self) -> list[dict[str, Any]]:
-        """What is sent for each row; an empty cell is an unknown field."""
-        return [{name: row[name].strip() or None for name in self.used} for row in self.rows]
+        """What is sent for each row; an empty cell is an unknown field, and what is no number is for the API to refuse."""
+        return [{name: _value(name, row[name].strip()) for name in self.used} for row in self.rows]
 
 
 @dataclass
@@ -90,6 +94,20 @@ def read_sheet(content: bytes) -> Sheet:
         raise SheetError("empty")
     used = [name for name in columns if name in FIELDS]
     return Sheet(columns, rows, used, [name for name in columns if name not in FIELDS])
+
+
+def _value(name: str, cell: str) -> str | float | None:
+    if not cell:
+        return None
+    if name not in NUMBERS:
+        return cell
+    try:
+        number = float(cell)
+    except ValueError:
+        return cell
+    if not math.isfinite(number):
+        return cell
+    return int(number) if number.is_integer() else number
 
 
 def _columns(cells: Sequence[str]) -> list[str]:
