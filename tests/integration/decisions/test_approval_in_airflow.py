@@ -80,8 +80,7 @@ class Waiting:
 
     def start(self, dag):
         """Trigger a run whose challenger is a new version; the run's id and the version."""
-        version = self.world.add_version("1")
-        self.world.client.set_registered_model_alias(self.world.name, "challenger", version)
+        version = self.world.add_version("1", alias="challenger")
         (self.home / "version").write_text(version)
         run = f"run-{version}"
         self.airflow.trigger(dag, run)
@@ -131,7 +130,8 @@ class Waiting:
         return line["promotion_outcome"], line["promotion_code"], line["promoted_at"] is not None
 
     def events(self, version):
-        return [event for number, event in self.world.events() if number == version]
+        query = f"SELECT event FROM audit.model_events WHERE model_version = '{version}' AND dag_id <> 'before' ORDER BY event_id"
+        return [line["event"] for line in self.world.rows(query)]
 
 
 @pytest.fixture(scope="module")

@@ -164,7 +164,7 @@ def test_answers_of_many_people_do_not_change_by_much_without_a_person(world, mo
     result = world.evaluate(1, version)
     assert (result.code, result.summary["outcome"], result.summary["decision"]) == ("HOLD_APPROVAL_BLAST", "hold", "hold")
     blast = gate(world, "blast_radius")
-    assert (blast["value"], blast["verdict"], blast["note"]) == (0.4, "hold", {"requests": 250, "move": 0.2})
+    assert (blast["value"], blast["verdict"], blast["note"]) == (0.4, "hold", {"requests": 250, "move": 0.2, "moved": 0.4})
     assert gate(world, "requests")["note"] == {"requests": 204, "golden": 4, "replayed": 200}
     assert "40% of the last 250 answers would change by more than 20%" in result.reason
     decision = find_decision(world.connection, dag_id="d", run_id="r", kind="promotion")
@@ -173,7 +173,7 @@ def test_answers_of_many_people_do_not_change_by_much_without_a_person(world, mo
     for action in ("promote", "reject"):
         with pytest.raises(BadDataError, match="nobody's answer was given"):
             carry_out(result, action)
-    assert world.aliases() == {"production": champion}
+    assert world.aliases() == {"production": champion, "challenger": version}
     assert world.events() == [(version, "promotion_decided")]
 
 

@@ -90,9 +90,11 @@ def test_users_have_their_rights_and_no_others_and_a_second_start_keeps_the_data
     with connect(settings, "ct_owner", "owner") as owner:
         owner.execute("CREATE TABLE public.kept AS SELECT 42 AS answer")
     with connect(settings, "serving", "serving") as serving:
-        serving.execute("INSERT INTO raw.feedback (request_id, actual_price) VALUES (gen_random_uuid(), 1)")
-        with pytest.raises(psycopg.errors.InsufficientPrivilege):
-            serving.execute("SELECT * FROM raw.listings")
+        given = serving.execute("SELECT outcome FROM raw.give_feedback(gen_random_uuid(), 0, 1, 'sale', NULL, false)")
+        assert given.fetchone() == ("unknown_request",)
+        for forbidden in ("SELECT * FROM raw.listings", "INSERT INTO raw.feedback (request_id, actual_price) SELECT NULL, 1"):
+            with pytest.raises(psycopg.errors.InsufficientPrivilege):
+                serving.execute(forbidden)
     with connect(settings, "dashboard", "dashboard") as dashboard:
         assert dashboard.execute("SELECT count(*) FROM audit.history").fetchone() == (0,)
         with pytest.raises(psycopg.errors.InsufficientPrivilege):

@@ -12,7 +12,7 @@ from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.registry import Registry
 from ct_promote import step
 from ct_store.connection import connect
-from ct_store.ledger import find_decision, record_decision
+from ct_store.ledger import find_decision, record_decision, record_event
 from mlflow import MlflowClient
 
 pytestmark = pytest.mark.integration
@@ -50,6 +50,8 @@ def world(tracking_uri, pipeline_url, monkeypatch):
     client.set_registered_model_alias(name, "production", "1")
     client.set_registered_model_alias(name, "challenger", "2")
     with connect("test", pipeline_url) as connection:
+        for number, event in (("1", "promoted"), ("2", "registered")):
+            record_event(connection, dag_id="before", run_id=number, model_name=name, model_version=number, event=event)
         held = record_decision(
             connection, dag_id="d", run_id="r", kind="promotion", outcome="hold", code="HOLD_APPROVAL_BLAST",
             champion_version="1", challenger_version="2", gates=GATES, policy={"name": "strict", "version": "2", "digest": "x"},
@@ -76,7 +78,7 @@ def rows(world, query):
 
 
 def events(world):
-    return [(e["model_version"], e["event"]) for e in rows(world, "SELECT * FROM audit.model_events ORDER BY event_id")]
+    return [(e["model_version"], e["event"]) for e in rows(world, "SELECT * FROM audit.model_events WHERE dag_id = 'd' ORDER BY event_id")]
 
 
 def approval(world):
@@ -125,7 +127,7 @@ def test_an_approval_promotes_and_is_kept_with_who_and_why(world):
     assert (found["outcome"], found["code"], found["champion_version"]) == ("promote", "PROMOTE_BY_HUMAN", "1")
     assert (found["facts"]["author"], found["facts"]["reason"]) == ("ana", "the market moved")
     assert [gate["name"] for gate in found["gates"]] == ["blast_radius", "superiority"]
-    assert {e["decision_id"] for e in rows(world, "SELECT * FROM audit.model_events")} == {found["decision_id"]}
+    assert {e["decision_id"] for e in rows(world, "SELECT * FROM audit.model_events WHERE dag_id = 'd'")} == {found["decision_id"]}
     assert history(world) == ("promote", "PROMOTE_BY_HUMAN", "PROMOTE_BY_HUMAN")
     tags = world.client.get_model_version(world.name, "2").tags
     assert (tags["ct.decision"], tags["ct.reason_code"], tags["ct.decided_by"]) == ("promote", "PROMOTE_BY_HUMAN", "ana")
@@ -156,7 +158,7 @@ def test_an_approval_that_comes_too_late_is_not_recorded(world):
     with pytest.raises(BadDataError, match="the next batch compares again") as caught:
         run(world, "promote", YES)
     assert caught.value.code == "PRODUCTION_MOVED"
-    assert (aliases(world)["production"], events(world), approval(world)) == ("3", [], None)
+    assert (aliases(world)["production"], events(world), approval(world)) == ("3", [("3", "alias_moved_by_hand")], None)
     assert run(world, "reject", NO).summary["decision_code"] == "REJECT_BY_HUMAN", "a refusal is never too late"
 
 

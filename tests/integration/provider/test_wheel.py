@@ -97,7 +97,7 @@ def test_the_example_dag_parses_there(python, environ, tmp_path):
         "print(sorted(bag.dags), len(bag.dags['continuous_training'].tasks), ct_contract.__file__)\n"
     )
     told = run([python, "-c", program], env=environ, cwd=tmp_path)
-    assert "['continuous_training', 'continuous_training_watch'] 12" in told
+    assert "['continuous_training', 'continuous_training_watch'] 13" in told
     assert str(ROOT) not in told
 
 
