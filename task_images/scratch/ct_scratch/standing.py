@@ -9,6 +9,7 @@ from ct_decisions.standing import Standing
 DECISION_TAGS = frozenset({
     "stage", "ct.decision", "ct.decision_id", "ct.reason_code", "ct.reason_text", "ct.reason_text_es", "ct.compared_to",
     "ct.delta_mae", "ct.delta_mae_ci", "ct.eval_digest", "ct.gates", "ct.policy_version", "ct.decided_at",
+    "ct.decided_by",
 })  # fmt: skip
 """What a version is told when its promotion decision is carried out."""
 

@@ -189,12 +189,12 @@ def test_a_difference_is_told_with_both_sentences_in_both_languages(command):
 def test_a_file_of_ones_own_is_compared_and_its_mistakes_are_told(command, policies, tmp_path):
     mine = tmp_path / "mine.yaml"
     text = policies["strict"].read_text().replace("name: strict", "name: mine")
-    mine.write_text(text.replace("minimum_gain: 0.01 ", "minimum_gain: 0.03 ").replace("- TRAIN_PERFORMANCE_DEGRADED", ""))
+    mine.write_text(text.replace("minimum_gain: 0.02 ", "minimum_gain: 0.03 ").replace("- TRAIN_PERFORMANCE_DEGRADED", ""))
     assert command("strict", mine).returncode == 1
     both = command("strict", "course-2026", "--with", mine, "--json")
     assert both.returncode == 2, "they agree, and neither knows what would have come after their rejection"
     assert json.loads(both.stdout)["counts"] == {"same": 7, "different": 0, "unknown": 2}
-    mine.write_text(text.replace("minimum_gain: 0.01 ", "minimum_gain: much "))
+    mine.write_text(text.replace("minimum_gain: 0.02 ", "minimum_gain: much "))
     broken = command("strict", mine)
     assert (broken.returncode, broken.stdout) == (2, "")
     assert "mine.yaml: promotion.minimum_gain is 'much', expected a number that is not negative" in broken.stderr
