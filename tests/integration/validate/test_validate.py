@@ -122,7 +122,7 @@ def test_a_retyped_column_that_cannot_be_read_rejects_with_examples(store):
 
 def test_a_batch_of_repeats_is_rejected(store):
     error, _ = rejected(store, add_batch(store, [row() for _ in range(30)]))
-    assert "repetition expect_column_values_to_be_between (96.7%)" in error.message
+    assert "repetition expect_column_values_to_be_between (96.7%; limit 50%)" in error.message
 
 
 def test_single_bad_rows_do_not_reject_a_batch(store):
