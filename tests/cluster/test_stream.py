@@ -256,7 +256,11 @@ def test_a_step_runs_again_by_hand_in_a_pod_and_changes_nothing(streamed):
     assert final_state.read_database(url) == before
     with psycopg.connect(url) as connection:
         assert connection.execute("SELECT datname FROM pg_database WHERE datname LIKE 'scratch%'").fetchall() == []
-    assert kubectl("get", "pods", f"--namespace={TASKS}", "--selector=continuous-training/by-hand", "--output=name") == ""
+    # Deleting is asked for and done a little later.
+    deadline = time.monotonic() + 60
+    while pods := kubectl("get", "pods", f"--namespace={TASKS}", "--selector=continuous-training/by-hand", "--output=name"):
+        assert time.monotonic() < deadline, pods
+        time.sleep(1)
 
 
 def test_serving_answers_with_the_promoted_version(streamed):

@@ -15,5 +15,9 @@ with DAG(
 ) as dag:
     CleanOperator(task_id="wrong_image", batch_id=1, image="localhost/continuous-training/no-such-image:1")
     CleanOperator(task_id="out_of_memory", batch_id=1, container_resources=WITHOUT_MEMORY)
-    CleanOperator(task_id="no_room", batch_id=1, container_resources=WITHOUT_ROOM, startup_timeout_seconds=10)
+    CleanOperator(
+        task_id="no_room", batch_id=1, container_resources=WITHOUT_ROOM, startup_timeout_seconds=10,
+        # Long enough to be seen waiting for it, however long the others take.
+        retry_delay=timedelta(minutes=10),
+    )  # fmt: skip
     CleanOperator(task_id="bad_data", batch_id=987_654)
