@@ -130,8 +130,8 @@ class Waiting:
         return line["promotion_outcome"], line["promotion_code"], line["promoted_at"] is not None
 
     def events(self, version):
-        query = f"SELECT event FROM audit.model_events WHERE model_version = '{version}' AND dag_id <> 'before' ORDER BY event_id"
-        return [line["event"] for line in self.world.rows(query)]
+        rows = self.world.rows("SELECT model_version, event FROM audit.model_events WHERE dag_id <> 'before' ORDER BY event_id")
+        return [row["event"] for row in rows if row["model_version"] == version]
 
 
 @pytest.fixture(scope="module")

@@ -78,7 +78,11 @@ def rows(world, query):
 
 
 def events(world):
-    return [(e["model_version"], e["event"]) for e in rows(world, "SELECT * FROM audit.model_events WHERE dag_id = 'd' ORDER BY event_id")]
+    return [(line["model_version"], line["event"]) for line in ledger(world)]
+
+
+def ledger(world):
+    return rows(world, "SELECT * FROM audit.model_events WHERE dag_id = 'd' ORDER BY event_id")
 
 
 def approval(world):
@@ -127,7 +131,7 @@ def test_an_approval_promotes_and_is_kept_with_who_and_why(world):
     assert (found["outcome"], found["code"], found["champion_version"]) == ("promote", "PROMOTE_BY_HUMAN", "1")
     assert (found["facts"]["author"], found["facts"]["reason"]) == ("ana", "the market moved")
     assert [gate["name"] for gate in found["gates"]] == ["blast_radius", "superiority"]
-    assert {e["decision_id"] for e in rows(world, "SELECT * FROM audit.model_events WHERE dag_id = 'd'")} == {found["decision_id"]}
+    assert {line["decision_id"] for line in ledger(world)} == {found["decision_id"]}
     assert history(world) == ("promote", "PROMOTE_BY_HUMAN", "PROMOTE_BY_HUMAN")
     tags = world.client.get_model_version(world.name, "2").tags
     assert (tags["ct.decision"], tags["ct.reason_code"], tags["ct.decided_by"]) == ("promote", "PROMOTE_BY_HUMAN", "ana")
