@@ -10,7 +10,6 @@ SOURCE_URL ?=
 LISTINGS ?=
 ONCE ?=
 TESTS ?=
-WORKERS ?= 2
 IMAGES ?=
 BASE_IMAGE ?=
 PREFIX ?= continuous-training/
@@ -80,9 +79,8 @@ stop: local ## stop what runs in STATE, from another terminal
 clean: local ## remove STATE with everything in it; never asks
 	@exec $(stack) clean --state "$(STATE)"
 
-# A file's tests share what they start, so they stay together.
-test: setup ## unit, contract and integration tests (TESTS=path for some of them, WORKERS=2 at once)
-	@.envs/dev/bin/pytest -n "$(WORKERS)" --dist loadfile -m "not browser and not cluster and not bench" $(TESTS)
+test: setup ## unit, contract and integration tests (TESTS=path for some of them)
+	@.envs/dev/bin/pytest -m "not browser and not cluster and not bench" $(TESTS)
 
 test-browser: setup ## walk through the pages in Chromium, on the history that make demo ONCE=1 left in STATE
 	@CT_BROWSER_STATE="$(STATE)" .envs/dev/bin/pytest -m browser $(if $(TESTS),$(TESTS),tests/browser)

@@ -16,6 +16,7 @@ import httpx
 import psycopg
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as TooSlow
 
 ROOT = Path(__file__).resolve().parents[2]
 STATE = Path(os.environ.get("CT_BROWSER_STATE") or ROOT / ".state").resolve()
@@ -105,9 +106,18 @@ class Visitor:
     stack: Addresses
 
     def open(self, path: str) -> Page:
-        """Go to a page and wait until it is drawn wholly: its script has ended and no chart is still to come."""
-        self.page.goto(f"{self.stack.dashboard}/{path}", wait_until="domcontentloaded", timeout=120_000)
-        self.page.locator("h1").first.wait_for(timeout=120_000)
+        """Go to a page and wait until it is drawn wholly: its script has ended and no chart is still to come.
+
+        A browser that starves on a busy machine may lose the page's connection while it loads: it is loaded again, twice.
+        """
+        for patience in (45_000, 45_000, 120_000):
+            self.page.goto(f"{self.stack.dashboard}/{path}", wait_until="domcontentloaded", timeout=120_000)
+            try:
+                self.page.locator("h1").first.wait_for(timeout=patience)
+                break
+            except TooSlow:
+                if patience > 45_000:
+                    raise
         self.settled()
         return self.page
 
