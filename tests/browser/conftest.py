@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -60,7 +61,8 @@ def stack() -> Iterator[Addresses]:
         process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log, start_new_session=True)
     try:
         deadline = time.monotonic() + START_SECONDS
-        while not (_answers(found.dashboard) and _answers(found.serving, "/health/ready")):
+        # Serving is ready without its database, so that is waited for, too.
+        while not (_answers(found.dashboard) and _answers(found.serving, "/health/ready") and _listens(ports["postgres"])):
             assert process.poll() is None, f"the stack ended: {(STATE / 'browser-tests.log').read_text()[-2000:]}"
             assert time.monotonic() < deadline, f"the stack was not ready within {START_SECONDS} s"
             time.sleep(0.5)
@@ -76,6 +78,11 @@ def _answers(address: str, path: str = "/_stcore/health") -> bool:
         return httpx.get(f"{address}{path}", timeout=5, trust_env=False).is_success
     except httpx.HTTPError:
         return False
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as there:
+        return there.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _has_history(kept: dict[str, dict[str, str]]) -> None:
