@@ -224,6 +224,8 @@ def test_the_six_real_batches_leave_the_right_champions(tmp_path: Path) -> None:
     print(f"{table}\n\n{steps}")
     text = f"""Every batch trains; a champion is the model trained on batches 0 to its number. The gates are those of the
 comparison: lineage, signature and serving are judged elsewhere. Final MAE: the last champion on the hold-out of all batches.
+The first model is taken as the champion whatever is decided about it, so that there is something to compare; the second table
+has the decision.
 
 {table}
 

@@ -16,6 +16,7 @@ ALTER TABLE audit.model_events ADD CONSTRAINT model_events_event_check CHECK (ev
      'other_alias_moved_by_hand'));
 CREATE INDEX model_events_by_decision ON audit.model_events (decision_id);
 
+-- promotion_outcome and promotion_code are what was carried out: a person's answer, once there is one.
 CREATE OR REPLACE VIEW audit.history AS
 SELECT run.dag_id,
        run.run_id,

@@ -9,6 +9,6 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    """Allow the kind ``approval`` and show it in the history."""
+    """Allow the kind ``approval``."""
     statements = (Path(__file__).parent / "0003_approval.sql").read_text(encoding="utf-8")
     op.get_bind().exec_driver_sql(statements.replace("%", "%%"))
