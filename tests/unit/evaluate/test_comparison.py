@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ct_contract import BadDataError
-from ct_decisions.bootstrap import Clusters, relative_change
+from ct_decisions.bootstrap import Clusters, mean, relative_change
 from ct_decisions.policy import load_policy
 from ct_decisions.promotion import decide
 from ct_decisions.registry import Version
@@ -133,3 +133,22 @@ def test_a_champion_that_gives_no_sound_price_is_not_beaten_silently():
     with pytest.raises(BadDataError, match="Nothing was decided") as caught:
         judge(holdout, Answers(truth, np.full(300, np.nan)), Answers(truth, noise(generator, 300)))
     assert caught.value.code == "CHAMPION_UNSOUND"
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(650, "pass"), (6500, "fail")])
+def test_the_worst_of_five_fifths_fails_where_it_is_proven_and_not_by_luck(rows, verdict):
+    """One fifth covers 78 %, which the interval of that fifth alone calls too little in both cases."""
+    generator = np.random.default_rng(11)
+    holdout = listings(generator, rows, rows)
+    holdout["price"] = np.sort(holdout["price"].to_numpy())
+    truth = holdout["price"].to_numpy()
+    outside = generator.permuted(np.arange(rows // 5) < round(0.22 * (rows // 5)))
+    error = np.concatenate([np.where(outside, -0.36, 0.0), np.zeros(rows - rows // 5)])
+    found, _ = judge(holdout, None, Answers(truth, error), retrain_code="TRAIN_BOOTSTRAP")
+    gate = next(gate for gate in found.gates if gate.name == "interval_fifths")
+    assert gate.note["fifth"] == 1
+    assert gate.value < 0.80
+    assert gate.verdict == verdict
+    inside = np.abs(error[: rows // 5]) < 0.35
+    alone = mean(inside.astype(float), Clusters(np.arange(rows // 5)), POLICY.bootstrap)
+    assert alone.high < 0.85, "judged alone this fifth would fail: only that it is the worst of five saves the small one"
