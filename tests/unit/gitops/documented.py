@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import yaml
+
 ROOT = Path(__file__).resolve().parents[3]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 CONTROL = {";", "&&", "||", "|", "&", "(", ")", "|&"}
@@ -77,6 +79,24 @@ def commands() -> list[Command]:
                 found += [Command(name, words, False) for words in split(code)]
             except ValueError:
                 continue
+    return found
+
+
+def scripted() -> list[Command]:
+    """Every command of the workflows' steps and of the script that brings the environment `kind` up."""
+    texts = {"tests/kind/up": (ROOT / "tests/kind/up").read_text(encoding="utf-8")}
+    for path in sorted((ROOT / ".github/workflows").glob("*.yml")):
+        jobs = yaml.safe_load(path.read_text(encoding="utf-8"))["jobs"].values()
+        texts[path.name] = "\n".join(step.get("run", "") for job in jobs for step in job["steps"])
+    found = []
+    for name, text in texts.items():
+        for line in _logical_lines(text):
+            for words in split(line.replace("$(", "( ")):
+                own = list(words)
+                while own and own[0] in {"if", "then", "until", "else", "do", "{", "!", "wait_for"}:
+                    own = own[3:] if own[0] == "wait_for" else own[1:]
+                if own:
+                    found.append(Command(name, tuple(own), True))
     return found
 
 

@@ -13,12 +13,15 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from documented import PAGES, ROOT, Command, commands, flags, slug, split
+from documented import PAGES, ROOT, Command, commands, flags, scripted, slug, split
 
 pytestmark = pytest.mark.unit
 
-COMMANDS = commands()
+COMMANDS = [*commands(), *(one for one in scripted() if one.words[0] in {"make", "python3"})]
 ELSEWHERE = {
+    ".",
+    "airflow",
+    "base64",
     "cat",
     "cd",
     "curl",
@@ -29,10 +32,8 @@ ELSEWHERE = {
     "head",
     "kind",
     "kubectl",
+    "mc",
     "sed",
-    "airflow",
-    ".",
-    "base64",
 }
 """Programs of others. What is said to kubectl and airflow is checked against the charts: tests/unit/helm/test_operations.py."""
 
@@ -123,7 +124,8 @@ def test_every_file_and_module_of_python_exists_and_takes_these_options():
         else:
             assert first in TRACKED, str(command)
             for flag in flags(command.words):
-                assert re.search(rf"{flag}\b", helped(sys.executable, first)), f"{command}: {flag}"
+                known = re.search(rf"{flag}\b", helped(sys.executable, first)) or f'"{flag}"' in (ROOT / first).read_text()
+                assert known, f"{command}: {flag}"
 
 
 def test_every_call_of_the_command_line_parses():

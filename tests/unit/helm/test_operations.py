@@ -17,11 +17,12 @@ from rendered import ENVIRONMENTS, containers, pods
 ROOT = Path(__file__).resolve().parents[3]
 sys.path.insert(0, str(ROOT / "tests/unit/gitops"))
 
-from documented import FENCE, Command, commands, flags  # noqa: E402
+from documented import FENCE, Command, commands, flags, scripted  # noqa: E402
 
 pytestmark = pytest.mark.unit
 
 KUBECTL = [command for command in commands() if command.words[0] == "kubectl"]
+SCRIPTED = [command for command in scripted() if command.words[0] == "kubectl"]
 PAGES = {"docs/operations.md", "docs/runbooks.md"}
 KINDS = {
     "service": "Service", "deployment": "Deployment", "cronjob": "CronJob", "job": "Job", "application": "Application",
@@ -91,6 +92,7 @@ def named(command: Command) -> list[str]:
 
 def test_there_are_some():
     assert len([command for command in KUBECTL if command.page in PAGES]) > 20
+    assert {command.page for command in SCRIPTED} == {"tests/kind/up", "kind.yml", "test.yml"}
 
 
 @pytest.mark.parametrize("command", [one for one in KUBECTL if one.page in PAGES], ids=str)
@@ -122,7 +124,7 @@ def options(*verb: str) -> str:
 
 @pytest.mark.skipif(shutil.which("kubectl") is None, reason="no kubectl here")
 def test_every_option_is_one_that_kubectl_has():
-    for command in KUBECTL:
+    for command in KUBECTL + SCRIPTED:
         verb = [word for word in plain(command.words) if word not in {"NAMESPACE"}][:1]
         if verb == ["cnpg"]:  # a plugin
             continue
