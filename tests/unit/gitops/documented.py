@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,17 @@ CONTROL = {";", "&&", "||", "|", "&", "(", ")", "|&"}
 FENCE = re.compile(r"^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`((?:make|kubectl|continuous-training|python3?|helm|kind|airflow) [^`\n]+)`(?!`)")
 ASSIGNMENT = re.compile(r"[A-Za-z_]\w*=")
+
+
+def files() -> list[str]:
+    """The repository's files, ignored ones left out; of a copy without git, all but those of environments and tools."""
+    if (ROOT / ".git").exists():
+        command = ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"]
+        found = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+        return [name for name in found if (ROOT / name).is_file()]
+    left_out = {".envs", ".tools", ".state", "__pycache__"}
+    walked = (path.relative_to(ROOT) for path in ROOT.rglob("*") if path.is_file())
+    return sorted(str(path) for path in walked if not left_out & set(path.parts))
 
 
 @dataclass(frozen=True)

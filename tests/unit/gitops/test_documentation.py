@@ -13,7 +13,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from documented import PAGES, ROOT, Command, commands, flags, scripted, slug, split
+from documented import PAGES, ROOT, Command, commands, files, flags, scripted, slug, split
 
 pytestmark = pytest.mark.unit
 
@@ -37,14 +37,7 @@ ELSEWHERE = {
 }
 """Programs of others. What is said to kubectl and airflow is checked against the charts: tests/unit/helm/test_operations.py."""
 
-TRACKED = set(
-    subprocess.run(
-        ["git", "-C", str(ROOT), "ls-files", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout.split()
-)
+TRACKED = set(files())
 
 
 def of(program: str) -> list[Command]:

@@ -13,9 +13,10 @@ import pytest
 import yaml
 
 ROOT = Path(__file__).resolve().parents[3]
-sys.path[:0] = [str(ROOT), str(ROOT / "argocd-apps")]
+sys.path[:0] = [str(ROOT), str(ROOT / "argocd-apps"), str(ROOT / "tests/unit/gitops")]
 
 import bump  # noqa: E402
+from documented import files  # noqa: E402
 
 from task_images import outdated  # noqa: E402
 
@@ -71,10 +72,9 @@ def commit(clone: Path, name: str) -> None:
 def clone(tmp_path_factory):
     """This repository's files, as they are now, in one commit of a repository of its own."""
     clone = tmp_path_factory.mktemp("clone") / "repository"
-    for name in git(ROOT, "ls-files", "--cached", "--others", "--exclude-standard").splitlines():
-        if (ROOT / name).is_file():
-            (clone / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, clone / name)
+    for name in files():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, clone / name)
     git(clone, "init", "--quiet", "--initial-branch=main")
     git(clone, "add", "--force", ".")
     git(clone, "commit", "--quiet", "--message=first")

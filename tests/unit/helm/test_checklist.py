@@ -241,3 +241,14 @@ def test_the_plain_database_is_dumped_every_night(rendered):
     assert "pg_dumpall --roles-only" in script
     volumes = {one["name"]: one for one in job["spec"]["jobTemplate"]["spec"]["template"]["spec"]["volumes"]}
     assert "persistentVolumeClaim" in volumes["backup"]
+
+
+def test_an_image_of_others_is_pinned_by_the_image_file_as_ours_are(helm_template):
+    pinned = f"docker.io/prom/statsd-exporter:v0.30.0@sha256:{'4' * 64}"
+    repository, _, rest = pinned.partition(":")
+    tag, _, digest = rest.partition("@")
+    image = json.dumps({"statsd-exporter": {"repository": repository, "tag": tag, "digest": digest}})
+    done = helm_template("airflow", "--set=dags.repository=x", f"--set-json=global.images={image}")
+    assert done.returncode == 0, done.stderr
+    objects = [one for one in yaml.safe_load_all(done.stdout) if one]
+    assert pinned in {image for _, image in images(objects)}
