@@ -82,6 +82,12 @@ def test_nobody_s_code_runs_with_rights_that_are_not_theirs(workflow):
                 assert step["with"]["persist-credentials"] is False, job["name"]
 
 
+def test_a_job_may_be_run_again(workflow):
+    for step in steps(workflow):
+        if "actions/upload-artifact@" in step.get("uses", ""):
+            assert step["with"]["overwrite"] is True
+
+
 def test_only_main_publishes_images():
     jobs = yaml.safe_load((ROOT / ".github/workflows/images.yml").read_text())["jobs"]
     assert jobs["outdated"]["if"] == "github.ref == 'refs/heads/main'"
