@@ -21,6 +21,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
@@ -28,6 +29,10 @@ sys.path.insert(0, str(ROOT))
 from local.postgres import PostgresServer, free_port, new_password  # noqa: E402
 
 ENVIRONMENTS = ROOT / ".envs"
+
+# How busy the machine is must not decide whether a law holds.
+settings.register_profile("without a deadline", settings.get_profile(settings.get_current_profile_name()), deadline=None)
+settings.load_profile("without a deadline")
 
 MLFLOW_TOLD = {
     "mlflow.tracking._tracking_service.utils": "_tracking_uri",
@@ -38,6 +43,12 @@ MLFLOW_TOLD = {
 
 MLFLOW_TOLD_A_THREAD = ("_active_run_stack", "_last_active_run_id", "_last_logged_model_id", "_ACTIVE_MODEL_CONTEXT")
 """What the last of these modules keeps for every thread."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Workers take the files from the front: the long ones first, so that none of them is left alone at the end."""
+    if hasattr(config, "workerinput"):
+        items.sort(key=lambda item: item.get_closest_marker("integration") is None)
 
 
 @contextmanager
