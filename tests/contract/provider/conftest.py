@@ -66,7 +66,7 @@ ENVIRON = {**os.environ, "CT_DATABASE_URL": "postgresql://u:geheim@h/db", "AIRFL
 def wait_for():
     """Wait until something is so, and fail if it never is."""
 
-    def wait(condition, seconds=30):
+    def wait(condition, seconds=120):
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "it never happened"
