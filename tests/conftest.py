@@ -193,12 +193,12 @@ def tracking_uri() -> Iterator[str]:
 
 def _wait_for(address: str, server: subprocess.Popen[bytes]) -> None:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    deadline = time.monotonic() + 150
+    deadline = time.monotonic() + 300
     while True:
         try:
             with opener.open(address, timeout=5):
                 return
         except OSError:
             assert server.poll() is None, "MLflow ended before it was healthy"
-            assert time.monotonic() < deadline, "MLflow was not healthy within 150 s"
+            assert time.monotonic() < deadline, "MLflow was not healthy within 300 s"
             time.sleep(0.3)
