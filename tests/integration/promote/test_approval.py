@@ -9,6 +9,7 @@ from uuid import uuid4
 import mlflow
 import pytest
 from ct_contract import BadDataError, TaskInput, TaskResult
+from ct_decisions.reconcile import _LOCK as LOCK
 from ct_decisions.registry import Registry
 from ct_promote import step
 from ct_store.connection import connect
@@ -31,6 +32,7 @@ YES = {
     "timeout_seconds": 86400.0,
 }  # fmt: skip
 NO = {**YES, "answer": "reject", "comment": "too many prices move"}
+FREE = "SELECT pg_try_advisory_xact_lock(%s::int, hashtext(%s)) AS free"
 NOBODY = {**YES, "answer": "expired", "author": "", "comment": ""}
 
 
@@ -147,6 +149,30 @@ def test_a_refusal_or_silence_leaves_production_as_it_is(world, answer, code, by
     assert history(world) == ("reject", code, code)
     tags = world.client.get_model_version(world.name, "2").tags
     assert (tags["stage"], tags["ct.reason_code"], tags["ct.decided_by"]) == ("rejected", code, by)
+
+
+@pytest.mark.parametrize(("action", "answer"), [("promote", YES), ("reject", NO)])
+def test_nobody_else_moves_aliases_while_an_answer_is_carried_out(world, monkeypatch, action, answer):
+    """Recording the answer ends a transaction: a rollback at that moment must wait, and not meet aliases half moved."""
+    seen = []
+
+    def registry():
+        found = Registry()
+        call = found.client.set_model_version_tag
+
+        def watched(*args):
+            with connect("other") as other:
+                seen.append(other.execute(FREE, (LOCK, world.name)).fetchone()["free"])
+            return call(*args)
+
+        monkeypatch.setattr(found.client, "set_model_version_tag", watched)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "Registry", registry)
+        run(world, action, answer)
+    assert seen
+    assert not any(seen), "the lock on the model's aliases was free"
 
 
 def test_the_first_answer_of_a_run_counts(world):
