@@ -165,6 +165,8 @@ class _Reason:
             detail.append(texts.limits[name].format(texts.limit(name, line["threshold"], value)))
         if line.get("verdict") == "watch" and note.get("watch") is not None:
             detail.append(texts.watch_limit.format(texts.limit(name, note["watch"], value)))
+        if line.get("verdict") in ("fail", "n/a") and self._rests_on_few_areas(line):
+            detail.append(texts.few_areas.format(note["areas"], note["required_areas"]))
         values = self._named_values(line)
         words = {"feature": line.get("feature"), "columns": texts.listing(list(note.get("columns") or ())[:3])}
         words |= self._note_words(line)
@@ -259,9 +261,22 @@ class _Reason:
         template = self.texts.would_have if self.decision["outcome"] == "skip" else self.texts.also
         return [template.format(clauses), *self._area_failed()]
 
+    @staticmethod
+    def _rests_on_few_areas(line: Mapping[str, Any]) -> bool:
+        note = line.get("note") or {}
+        return (note.get("areas") or 0) < (note.get("required_areas") or 0)
+
     def _unjudged(self) -> str:
-        """Which triggers of a rollback could not be judged, and what it takes."""
+        """What could not be judged, and what it takes: triggers of a rollback, and signals of homes in too few zip codes."""
         texts = self.texts
+        if self.decision["code"] == "SKIP_NO_MATERIAL_CHANGE":
+            lines = [line for line in self.signals.values() if line["verdict"] == "n/a" and self._rests_on_few_areas(line)]
+            if not lines:
+                return ""
+            names = texts.listing([texts.unjudged_signals[line["name"]] for line in lines])
+            fewest = min((line["note"] for line in lines), key=lambda note: int(note["areas"]))
+            places = texts.few_areas.format(fewest["areas"], fewest["required_areas"])
+            return str(texts.unjudged.format(f"{names} ({places})"))
         if self.decision["kind"] != "rollback" or "unjudged" not in self.facts:
             return ""
         lines = [self.gates[name] for name in self.facts["unjudged"]]

@@ -25,6 +25,7 @@ WORDS: dict[str, Any] = {
     "the_champion": "the model in production {}",
     "between": "{} to {} is required",
     "unjudged": "Not judged: {}.",
+    "few_areas": "homes in {} of the {} zip codes that it takes",
     "nothing_asked": "no trigger of the policy is switched on",
     "lower_bound": "provably at least {}",
     "failed_limit": "limit {}",
@@ -230,6 +231,12 @@ WORDS: dict[str, Any] = {
         "error_real_prices": (
             "the error on real prices, with {rows} prices in {areas} zip codes where it takes {required} in {required_areas}"
         ),
+    },
+    "unjudged_signals": {
+        "error_ratio": "the error",
+        "log_bias": "the bias",
+        "interval_coverage": "the coverage of the intervals",
+        "domain_auc": "whether the homes are of another kind",
     },
     "lineage": {
         "code": "the version of the code",

@@ -25,6 +25,7 @@ WORDS: dict[str, Any] = {
     "the_champion": "el modelo en producción {}",
     "between": "se exige entre el {} y el {}",
     "unjudged": "No se juzgó: {}.",
+    "few_areas": "viviendas en {} de las {} zonas postales que hacen falta",
     "nothing_asked": "la política no tiene activado ningún criterio",
     "lower_bound": "con seguridad al menos un {}",
     "failed_limit": "límite {}",
@@ -229,6 +230,12 @@ WORDS: dict[str, Any] = {
             "el error en precios reales, con {rows} precios en {areas} zonas postales y hacen falta {required} en "
             "{required_areas}"
         ),
+    },
+    "unjudged_signals": {
+        "error_ratio": "el error",
+        "log_bias": "el sesgo",
+        "interval_coverage": "la cobertura de los intervalos",
+        "domain_auc": "si las viviendas son de otro tipo",
     },
     "lineage": {
         "code": "la versión del código",
