@@ -157,7 +157,7 @@ class _Reason:
         if line.get("ci_low") is not None and line.get("ci_high") is not None and line["ci_low"] != line["ci_high"]:
             signed = texts.with_sign(number) if texts.signed(name) else number
             detail.append(texts.interval.format(signed(line["ci_low"]), signed(line["ci_high"])))
-        elif line.get("ci_low") is not None:
+        elif line.get("ci_low") is not None and line.get("ci_high") is None:
             detail.append(texts.lower_bound.format(texts.with_sign(number)(line["ci_low"])))
         if note.get("highest") is not None:
             detail.append(texts.between.format(number(line["threshold"]), number(note["highest"])))
