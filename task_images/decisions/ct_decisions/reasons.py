@@ -5,11 +5,12 @@ The same function writes the task log, the ledger's readers, MLflow, the dashboa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from ct_decisions.counted import counted
 from ct_decisions.evidence import key_of
+from ct_decisions.invalid import failures
 from ct_decisions.rules import DRIFT_OF_COLUMNS, PERSISTENT_WATCH
 from ct_decisions.texts import ENGLISH, NEED_SUBJECT, SPANISH, Texts
 
@@ -92,7 +93,7 @@ class _Reason:
             "reason": str(facts.get("reason") or texts.no_reason),
             "stream": str(facts.get("stream") or ""),
             "number": texts.whole(batch),
-            "failures": self._failures(),
+            "failures": failures(texts, facts),
             "watches": texts.whole(facts.get("watches")),
             "stored": texts.whole(facts.get("batches_stored")),
             "waited": texts.duration(facts.get("waited")),
@@ -184,6 +185,8 @@ class _Reason:
             return f"{name}:by"
         if note.get("before") is not None:
             return f"{name}:before"
+        if line.get("value") == 1 and f"{name}:one" in self.texts.evidence:
+            return f"{name}:one"
         return name + ("+" if self.texts.signed(name) and (line.get("value") or 0) > 0 else "")
 
     def _clause(self, line: Mapping[str, Any], subject: str) -> str:
@@ -214,33 +217,6 @@ class _Reason:
             return ", ".join(values)
         return ", ".join(map(str, values[:3])) + ("…" if len(values) > 3 else "")
 
-    def _failures(self) -> str:
-        """What made a batch invalid: expectation, share of the rows, examples."""
-        parts = []
-        for failure in self.facts.get("failed") or ():
-            if not isinstance(failure, Mapping):
-                continue
-            column, expectation = failure.get("column") or "", failure.get("expectation")
-            words = self.texts.failures.get(column) or self.texts.failures.get(expectation)
-            text = (words.format(column) + ": " if words else "") + f"{column} {expectation}".strip()
-            if detail := self._failed_by(failure):
-                text += f" ({detail})"
-            if failure.get("examples"):
-                text += f": {', '.join(map(str, list(failure['examples'])[:3]))}"
-            parts.append(text)
-        return "; ".join(parts) or self.texts.no_reason
-
-    def _failed_by(self, failure: Mapping[str, Any]) -> str:
-        """By how much: a share against the largest that is allowed, or a number against the least that is needed."""
-        texts, detail = self.texts, []
-        if failure.get("share") is not None:
-            detail = [texts.percent(failure["share"])]
-            if failure.get("limit") is not None:
-                detail.append(texts.failed_limit.format(texts.percent(failure["limit"])))
-        elif failure.get("observed") is not None and failure.get("least") is not None:
-            detail = [texts.whole(failure["observed"]), texts.failed_least.format(texts.whole(failure["least"]))]
-        return "; ".join(detail)
-
     def _also(self) -> list[str]:
         """What else spoke for the decision, after the headline."""
         used = {key_of(line) for line in self.headline_lines()}
@@ -257,7 +233,9 @@ class _Reason:
                 lines = [self.gates["rmse"]]
         if not lines:
             return self._area_failed()
-        clauses = self.texts.listing([self._clause(line, self.texts.it) for line in lines])
+        clauses = self.texts.listing(
+            [self._clause(line, subject) for line, subject in zip(lines, self._subjects(lines), strict=True)]
+        )
         template = self.texts.would_have if self.decision["outcome"] == "skip" else self.texts.also
         return [template.format(clauses), *self._area_failed()]
 
@@ -265,6 +243,13 @@ class _Reason:
     def _rests_on_few_areas(line: Mapping[str, Any]) -> bool:
         note = line.get("note") or {}
         return (note.get("areas") or 0) < (note.get("required_areas") or 0)
+
+    def _subjects(self, lines: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Of whom each clause speaks: who the sentence before spoke of, or else is named once."""
+        texts, code = self.texts, self.decision["code"]
+        spoken_of = self.decision["kind"] != "retrain" or code in ("TRAIN_PERFORMANCE_DEGRADED", "TRAIN_BIASED")
+        first = None if spoken_of else next((place for place, line in enumerate(lines) if line["name"] in NEED_SUBJECT), None)
+        return [texts.the_champion if place == first else texts.it for place in range(len(lines))]
 
     def _unjudged(self) -> str:
         """What could not be judged, and what it takes: triggers of a rollback, and signals of homes in too few zip codes."""

@@ -101,16 +101,17 @@ GOLDEN = {
     ),
     ("REJECT_SLICE", "es"): (
         "No se promovió la versión 4 porque, frente a la versión 3, aumenta el MAE un 12 % en el estado Nevada "
-        "(con seguridad al menos un +7,2 %; se admite como mucho un 5 % más)."
+        "(cota inferior +7,2 %; se admite como mucho un 5 % más)."
     ),
     ("REJECT_SLICE", "en"): (
         "Version 4 was not promoted, because against version 3 it raises the MAE by 12% in the state Nevada "
         "(provably at least +7.2%; at most 5% higher is allowed)."
     ),
     ("REJECT_LINEAGE_INCOMPLETE", "es"): (
-        "No se promovió la versión 4 porque su linaje está incompleto, faltan 2 (límite 0): la versión del código, la semilla."
+        "No se promovió la versión 4 porque su linaje está incompleto, faltan 2 datos (límite 0): la versión del código, "
+        "la semilla."
     ),
-    ("REJECT_INFRA_LATENCY", "es"): "No se promovió la versión 4 porque una fila le lleva 230,4 ms (límite 100,0 ms).",
+    ("REJECT_INFRA_LATENCY", "es"): "No se promovió la versión 4 porque tarda 230,4 ms en una fila (límite 100,0 ms).",
     ("REJECT_INFRA_PARITY", "en"): (
         "Version 4 was not promoted, because its answers differ from those in training by a factor of up to 1 + 0.0031 "
         "(limit 1e-06)."

@@ -88,3 +88,17 @@ def test_a_gain_in_few_zip_codes_says_why_it_may_be_chance():
         found, "en"
     )
     assert "se exige al menos un 1 % menos; viviendas en 4 de las 10 zonas postales que hacen falta)" in render(found, "es")
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "english", "spanish"),
+    [
+        ("REJECT_LEAKAGE", "leakage", "1 home stands both", "1 vivienda está a la vez"),
+        ("REJECT_UNSOUND_ANSWERS", "sound_answers", "1 of its answers is no", "1 de sus respuestas no es"),
+        ("REJECT_LINEAGE_INCOMPLETE", "lineage", "1 fact is missing", "falta 1 dato"),
+        ("REJECT_SIGNATURE", "signature", "in 1 place (", "en 1 punto ("),
+    ],
+)
+def test_one_is_told_as_one(code, name, english, spanish):
+    assert english in render(changed(code, name, value=1), "en")
+    assert spanish in render(changed(code, name, value=1), "es")

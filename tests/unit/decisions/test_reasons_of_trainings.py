@@ -50,8 +50,10 @@ def test_a_small_batch_says_whether_it_would_have_been_trained():
     assert "With enough rows" not in render(found, "en")
     found |= {"outcome": "skip", "signals": SIGNALS}
     found["facts"]["fired"] = ["error_ratio", "unseen_state"]
-    assert "With enough rows it would have been trained, because it errs 1.92 times" in render(found, "en")
-    assert "Con filas suficientes se habría entrenado porque se equivoca 1,92 veces" in render(found, "es")
+    assert "With enough rows it would have been trained, because the model in production errs 1.92 times" in render(found, "en")
+    assert "Con filas suficientes se habría entrenado porque el modelo en producción se equivoca 1,92 veces" in render(
+        found, "es"
+    )
 
 
 def test_an_invalid_batch_says_what_is_wrong_in_plain_words_and_by_its_expectation():
@@ -85,8 +87,8 @@ SENTENCES = [
         "Batch 4: trained, because it was so in 3 batches in a row: the model in production errs 1.07 times as much as in its "
         "evaluation (95% CI 1.02 to 1.11; limit 1.10; watched from 1.05). "
         "No new model would have been trained with an error ratio of at most 1.05.",
-        "Lote 4: se entrenó porque se repitió en 3 lotes seguidos: el modelo en producción se equivoca 1,07 veces lo que en su "
-        "evaluación (IC95 1,02 a 1,11; límite 1,10; en observación desde 1,05). "
+        "Lote 4: se entrenó porque en 3 lotes seguidos se observó lo mismo: el modelo en producción se equivoca 1,07 veces lo "
+        "que en su evaluación (IC95 1,02 a 1,11; límite 1,10; en observación desde 1,05). "
         "No se habría entrenado un modelo nuevo con una razón de error de 1,05 como mucho.",
     ),
     (
@@ -177,3 +179,12 @@ def test_a_skip_says_what_was_not_judged_for_homes_in_few_zip_codes():
     assert "No se juzgó: el error (viviendas en 1 de las 10 zonas postales que hacen falta)." in render(found, "es")
     found["signals"] = [{**line, **few} if line["name"] in ("log_bias", "domain_auc") else line for line in found["signals"]]
     assert "Not judged: the error, the bias and whether the homes are of another kind (" in render(found, "en")
+
+
+def test_what_else_spoke_for_a_training_says_of_whom():
+    """The headline is about prices, so "it" would be nobody; after a headline about the model it is the model."""
+    found = only("TRAIN_TARGET_OUT_OF_SUPPORT", "outside_support", "error_ratio", "log_bias")
+    assert "Also: the model in production errs 1.92 times" in render(found, "en")
+    assert " and it prices 50.8% too low" in render(found, "en")
+    assert "Además: el modelo en producción se equivoca 1,92 veces" in render(found, "es")
+    assert "Also: it prices 50.8% too low" in render(only("TRAIN_PERFORMANCE_DEGRADED", "error_ratio", "log_bias"), "en")
