@@ -152,3 +152,27 @@ def test_the_worst_of_five_fifths_fails_where_it_is_proven_and_not_by_luck(rows,
     inside = np.abs(error[: rows // 5]) < 0.35
     alone = mean(inside.astype(float), Clusters(np.arange(rows // 5)), POLICY.bootstrap)
     assert alone.high < 0.85, "judged alone this fifth would fail: only that it is the worst of five saves the small one"
+
+
+def test_a_hold_out_of_one_zip_code_proves_no_gain_and_no_fault():
+    """Of one cluster every resample is the same, so that its interval has no width."""
+    generator = np.random.default_rng(12)
+    holdout = listings(generator, 1000, 1)
+    truth, ours = holdout["price"].to_numpy(), noise(generator, 1000)
+    found, verdict = judge(holdout, Answers(truth, ours * 1.3), Answers(truth, ours))
+    by_name = {gate.name: gate for gate in found.gates}
+    assert by_name["superiority"].ci_high < -0.02
+    assert verdict.code == "REJECT_NOT_BETTER"
+    assert {by_name[name].verdict for name in ("bias", "intervals", "interval_fifths")} == {"n/a"}
+
+
+def test_a_loss_that_is_the_luck_of_zip_codes_fails_no_slice_of_the_comparison():
+    by_cluster = 0
+    for seed in range(12):
+        generator = np.random.default_rng(seed)
+        holdout = listings(generator, 3000, 40)
+        truth, theirs = holdout["price"].to_numpy(), noise(generator, 3000)
+        luck = np.exp(generator.normal(0, 0.3, 40))[pd.factorize(holdout["zip_code"])[0]]
+        found, _ = judge(holdout, Answers(truth, theirs), Answers(truth, theirs * luck))
+        by_cluster += next(gate for gate in found.gates if gate.name == "slices").verdict == "fail"
+    assert by_cluster <= 1
