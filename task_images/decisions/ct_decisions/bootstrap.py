@@ -18,6 +18,8 @@ from ct_decisions.policy import BootstrapPolicy
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
+INFINITELY = 1e9
+
 _CHUNK_CELLS = 4_000_000
 
 
@@ -70,6 +72,12 @@ def interval(resampled: Floats, value: float, policy: BootstrapPolicy, areas: in
     return Estimate(float(value), float(low), float(high), areas)
 
 
+def _over(numerator: Floats, denominator: Floats) -> Floats:
+    """The quotient of errors; where there is none to divide by, 1 if both are 0, else a number that can be stored."""
+    without: Floats = np.where(np.asarray(numerator) > 0, INFINITELY, 1.0)
+    return np.divide(numerator, denominator, out=without, where=np.asarray(denominator) > 0)
+
+
 def _of_sums(
     statistic: Callable[..., Floats], clusters: Clusters, columns: list[Floats], policy: BootstrapPolicy
 ) -> tuple[float, Floats]:
@@ -101,7 +109,8 @@ def ratio_of_means(
     other = replace(policy, seed=policy.seed + 1)
     below, below_resampled = _of_sums(divide, denominator_clusters, [denominator, np.ones(len(denominator))], other)
     areas = min(numerator_clusters.count, denominator_clusters.count)
-    return interval(above_resampled / below_resampled, above / below, policy, areas)
+    value = float(_over(np.float64(above), np.float64(below)))
+    return interval(_over(above_resampled, below_resampled), value, policy, areas)
 
 
 def relative_change(
@@ -113,7 +122,7 @@ def relative_change(
     """
 
     def change(ours: Floats, theirs: Floats) -> Floats:
-        ratio = ours / theirs
+        ratio = _over(ours, theirs)
         return (np.sqrt(ratio) if root else ratio) - 1
 
     value, resampled = _of_sums(change, clusters, [challenger, champion], policy)

@@ -171,7 +171,10 @@ class _Reason:
         values = self._named_values(line)
         words = {"feature": line.get("feature"), "columns": texts.listing(list(note.get("columns") or ())[:3])}
         words |= self._note_words(line)
-        text: str = sentence.format(number(value), **words) + (f" ({'; '.join(detail)})" if detail else "")
+        shown = number(value)
+        if name not in texts.numbers and value is not None and line.get("threshold") is not None:
+            shown = texts.percent_beside(value, line["threshold"])
+        text: str = sentence.format(shown, **words) + (f" ({'; '.join(detail)})" if detail else "")
         return text + (f": {values}" if values else "")
 
     def _variant_of(self, line: Mapping[str, Any]) -> str:

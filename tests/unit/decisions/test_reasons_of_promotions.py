@@ -29,6 +29,14 @@ def test_a_gain_that_does_not_suffice_says_in_which_way(value, english, spanish)
     assert spanish in render(found, "es")
 
 
+@pytest.mark.parametrize(("value", "english", "spanish"), [(-0.0198, "1.98%", "1,98 %"), (-0.019996, "1.9996%", "1,9996 %")])
+def test_a_value_that_misses_its_limit_by_little_never_reads_like_the_limit(value, english, spanish):
+    found = changed("REJECT_NOT_BETTER", "superiority", value=value, threshold=-0.02, ci_high=-0.01)
+    assert f"it lowers the MAE by {english}" in render(found, "en")
+    assert "at least 2% lower is required" in render(found, "en")
+    assert f"reduce el MAE un {spanish}" in render(found, "es")
+
+
 def test_a_rejection_says_why_a_gain_on_the_new_batch_was_not_enough():
     found = changed("REJECT_NOT_BETTER", "new_batch", verdict="n/a", note={"rows": 25, "required_rows": 30})
     found["facts"]["area_failed"] = ["new_batch"]
