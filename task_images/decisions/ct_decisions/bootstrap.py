@@ -109,7 +109,7 @@ def ratio_of_means(
     other = replace(policy, seed=policy.seed + 1)
     below, below_resampled = _of_sums(divide, denominator_clusters, [denominator, np.ones(len(denominator))], other)
     areas = min(numerator_clusters.count, denominator_clusters.count)
-    value = float(_over(np.float64(above), np.float64(below)))
+    value = float(_over(np.asarray(above), np.asarray(below)))
     return interval(_over(above_resampled, below_resampled), value, policy, areas)
 
 
