@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,7 +61,7 @@ class FeedbackRoute:
 
     async def __call__(self, request: Request) -> Response:
         """Keep one real price. Raises RouteError: 404 for a row that is not on record, 422, 503."""
-        given = parse_feedback(await read_body(request))
+        given = parse_feedback(await read_body(request.receive))
         client: str | None = request.state.client
         try:
             found = await self._give(given, client, accept_unknown=False)
@@ -136,7 +135,7 @@ def parse_feedback(body: bytes) -> Feedback:
     """A body as feedback. Raises RouteError (422) with a problem for each field."""
     content = read_json(body, FEEDBACK_EXAMPLE)
     if not isinstance(content, dict):
-        given = orjson.dumps(content)[:200].decode(errors="replace")
+        given = body[:200].decode(errors="replace")
         raise RouteError(422, [problem("body", "feedback is an object", given, "an object", FEEDBACK_EXAMPLE)])
     try:
         return Feedback.model_validate(content)

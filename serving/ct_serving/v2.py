@@ -90,7 +90,7 @@ class V2Routes:
             raise V2Error(404, f"there is no model {name[:100]!r}; the model is {self._name!r}")
         received = datetime.now(UTC)
         try:
-            body = await read_body(request)
+            body = await read_body(request.receive)
         except RouteError as error:
             await self._keep_refusal(request, received, [None], 413, error.detail)
             raise V2Error(413, str(error)) from error

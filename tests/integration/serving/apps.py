@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -74,11 +74,15 @@ class OneModel:
         return LoadedModel(NAME, version.version, "production", "r", self.predictor, datetime.now(UTC))
 
 
-def wait_for_model(app: FastAPI) -> None:
-    deadline = time.monotonic() + 20
-    while app.state.service.holder.current is None:
-        assert time.monotonic() < deadline, "no model was loaded"
+def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
         time.sleep(0.01)
+
+
+def wait_for_model(app: FastAPI) -> None:
+    wait_until(lambda: app.state.service.holder.current is not None, 20, "a model is loaded")
 
 
 @contextmanager

@@ -6,9 +6,11 @@ import json
 import random
 import shutil
 import sqlite3
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,6 +18,10 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from apps import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -26,13 +32,6 @@ HOUSE = {"status": "for_sale", "bed": 3, "bath": 2, "acre_lot": 0.2, "city": "Ad
 def rows_of(url: str) -> list[dict[str, Any]]:
     with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
         return connection.execute("SELECT * FROM raw.inferences ORDER BY received_at, row_number").fetchall()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
 
 
 def wait_for_rows(url: str, count: int, seconds: float = 20) -> list[dict[str, Any]]:
