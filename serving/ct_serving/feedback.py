@@ -93,7 +93,11 @@ class FeedbackRoute:
             spooled = False
         if not spooled:
             await asyncio.sleep(self._settings.flush_seconds + 0.1)
-        return await self._give(given, client, accept_unknown=spooled) if spooled or _may_be_queued(found) else found
+        return (
+            await self._give(given, client, accept_unknown=spooled)
+            if spooled or found["outcome"] == "unknown_request"
+            else found
+        )
 
     def _answer(self, request_id: UUID, given: Feedback, found: dict[str, Any]) -> Response:
         outcome: str = found["outcome"]
@@ -121,14 +125,6 @@ class FeedbackRoute:
                 "model_version": found["model_version"],
             }
         )
-
-    def close(self) -> None:
-        """Look for nothing more on disk."""
-        self._disk.close()
-
-
-def _may_be_queued(found: dict[str, Any]) -> bool:
-    return bool(found["outcome"] == "unknown_request")
 
 
 def parse_feedback(body: bytes) -> Feedback:

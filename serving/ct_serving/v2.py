@@ -21,6 +21,7 @@ from ct_serving.predicting import PredictRoute
 from ct_serving.raw_table import InferenceRow
 from ct_serving.refusals import RouteError, json_answer, read_body
 from ct_serving.schemas import Property, parse_property
+from ct_serving.usual import usual_values
 from ct_serving.v2_tensors import (
     BINARY_HEADER,
     InferRequest,
@@ -109,6 +110,8 @@ class V2Routes:
     async def _refuse_invalid(self, request: Request, received: datetime, asked: InferRequest) -> None:
         problems: list[dict[str, Any]] = []
         for number, row in enumerate(asked.rows):
+            if usual_values(row) is not None:
+                continue
             parsed = parse_property(row)
             if not isinstance(parsed, Property):
                 problems += [{**one, "row": number} for one in parsed]

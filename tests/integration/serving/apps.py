@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from ct_serving.registry import ModelVersion
 from ct_serving.settings import Settings
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from waiting import wait_until
 
 NAME = "house-prices"
 
@@ -72,13 +73,6 @@ class OneModel:
 
     def load(self, version: ModelVersion) -> LoadedModel:
         return LoadedModel(NAME, version.version, "production", "r", self.predictor, datetime.now(UTC))
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.01)
 
 
 def wait_for_model(app: FastAPI) -> None:

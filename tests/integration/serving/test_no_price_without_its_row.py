@@ -21,9 +21,10 @@ import pytest
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parents[3] / "local")]
 
-from apps import client_of, wait_until  # noqa: E402
+from apps import client_of  # noqa: E402
 from postgres import free_port  # noqa: E402
 from relay import Relay  # noqa: E402
+from waiting import wait_until  # noqa: E402
 
 pytestmark = pytest.mark.integration
 

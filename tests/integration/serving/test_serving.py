@@ -6,11 +6,9 @@ import json
 import random
 import shutil
 import sqlite3
-import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from threading import Event
 from typing import Any
 from uuid import UUID, uuid4
@@ -18,10 +16,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from apps import wait_until
+from waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
