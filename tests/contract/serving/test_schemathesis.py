@@ -89,7 +89,8 @@ def attack_operation(operation, examples: int, sent: Counter[str]) -> None:
         sent[operation.label] += 1
         if "name" in case.path_parameters and sent[operation.label] % 4:
             case.path_parameters["name"] = NAME
-        case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, excluded_checks=excluded)
+        # A crowded machine may be slow; that is no violation.
+        case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, excluded_checks=excluded, timeout=60)
 
     send()
 
