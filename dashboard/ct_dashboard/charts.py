@@ -11,7 +11,7 @@ import plotly.graph_objects as go
 
 from ct_dashboard.api import Estimate, Explanation
 from ct_dashboard.data import Reign, Run
-from ct_dashboard.figures import BLUE, GREY, ORANGE, SKY, VERMILION, titled, wrapped
+from ct_dashboard.figures import BLUE, GREY, ORANGE, SKY, VERMILION, time_axis, titled, wrapped
 from ct_dashboard.text import Text
 
 MOST_PARTS = 8
@@ -44,7 +44,9 @@ def interval_chart(estimate: Estimate, text: Text) -> go.Figure:
 
 def waterfall_chart(explanation: Explanation, home: Mapping[str, Any], text: Text) -> go.Figure:
     """From the base price to the estimate, one bar for what each field adds or takes away in dollars, the largest first."""
-    shown, rest = explanation.parts[:MOST_PARTS], explanation.parts[MOST_PARTS:]
+    # A single part is shown as it is: a sum of one would say less.
+    most = MOST_PARTS if len(explanation.parts) > MOST_PARTS + 1 else MOST_PARTS + 1
+    shown, rest = explanation.parts[:most], explanation.parts[most:]
     parts = [(_field(part.field, home, text), part.usd, f"×{text.number(part.factor, 2)}") for part in shown]
     if rest:
         usd, factor = sum(part.usd for part in rest), math.prod(part.factor for part in rest)
@@ -151,6 +153,8 @@ def timeline_chart(reigns: Sequence[Reign], batches: Sequence[Run], text: Text, 
                 name=text("history.timeline_batches"),
             )
         )
-    figure.update_xaxes(type="date", title=text("history.timeline_axis"))
+    figure.update_xaxes(**time_axis(text))
     figure.update_yaxes(fixedrange=True, autorange="reversed")
-    return titled(figure, text("history.timeline"), 230, barmode="overlay")
+    # Of bars that are too narrow for their version only the width is shown.
+    readable = {"minsize": 10, "mode": "hide"}
+    return titled(figure, text("history.timeline"), 230, barmode="overlay", uniformtext=readable)

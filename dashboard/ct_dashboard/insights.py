@@ -92,7 +92,7 @@ class Measured:
     def versions(self) -> list[str]:
         """All versions with an explanation, newest first."""
         found = {line.version for line in self.explained if line.problem is None}
-        return sorted(found, key=_number, reverse=True)
+        return sorted(found, key=version_number, reverse=True)
 
     def problem(self, version: str) -> str | None:
         """Why a version has no explanation; None if it has one or was never asked."""
@@ -103,7 +103,12 @@ class Measured:
         """Versions that were explained on the same homes as this one, itself included, newest first."""
         sets = {line.digest for line in self.explained if line.version == version and line.problem is None}
         found = {line.version for line in self.explained if line.digest in sets and line.problem is None}
-        return sorted(found, key=_number, reverse=True)
+        return sorted(found, key=version_number, reverse=True)
+
+    def predecessor(self, version: str) -> str | None:
+        """What a version is compared with: the champion where that is older, else the newest older one on the same homes."""
+        older = [partner for partner in self.partners(version) if version_number(partner) < version_number(version)]
+        return self.standing.champion if self.standing.champion in older else next(iter(older), None)
 
     def common_set(self, *versions: str) -> FixedSet | None:
         """The newest set on which all of them were explained."""
@@ -111,7 +116,8 @@ class Measured:
         return next((found for found in self.sets if all((found.digest, version) in known for version in versions)), None)
 
 
-def _number(version: str) -> int:
+def version_number(version: str) -> int:
+    """What versions are ordered by; one that is no number comes before all."""
     return int(version) if version.isdigit() else -1
 
 
@@ -169,7 +175,7 @@ def read_scores(url: str, model_name: str, digest: str) -> list[Score]:
         )
         for row in rows
     ]
-    return sorted(scores, key=lambda score: (_number(score.version), score.dimension, score.slice))
+    return sorted(scores, key=lambda score: (version_number(score.version), score.dimension, score.slice))
 
 
 def read_explanations(

@@ -60,6 +60,6 @@ def answered(url: str) -> operations.Answered:
 
 
 @st.cache_data(ttl=60, show_spinner=False, max_entries=50)
-def line_of(url: str, version: str) -> lineage.Line | None:
+def line_of(url: str, model_name: str, version: str) -> lineage.Line | None:
     """Where a version comes from."""
-    return lineage.read_line(url, version)
+    return lineage.read_line(url, model_name, version)

@@ -7,13 +7,13 @@ from datetime import UTC, datetime, timedelta
 
 import streamlit as st
 
-from ct_dashboard import charts_data, charts_operations, lineage, operations, reads, session
+from ct_dashboard import charts_data, charts_operations, lineage, operations, reads, session, tables
 from ct_dashboard.api import ApiError
 from ct_dashboard.data import History
 from ct_dashboard.listings import PRICE_BINS, PriceBins
 from ct_dashboard.prometheus import PrometheusError, gauges
 from ct_dashboard.text import Text
-from ct_dashboard.views.common import DATABASE_ERRORS, chart, read, show_api_error
+from ct_dashboard.views.common import DATABASE_ERRORS, chart, plain, read, remember, show_api_error
 
 HOURS_PARAMETER = "hours"
 VERSION_PARAMETER = "version"
@@ -75,8 +75,7 @@ def _show_traffic(text: Text) -> None:
         key="operations.hours",
         format_func=lambda value: text(f"operations.hours_{value}"),
     )
-    if hours != 24 or linked:
-        st.query_params[HOURS_PARAMETER] = str(hours)
+    remember(HOURS_PARAMETER, str(hours), "24")
     found = _traffic(hours, text)
     if found is None:
         return
@@ -168,7 +167,7 @@ def _show_lineage(history: History, url: str, text: Text) -> None:
         st.caption(text("lineage.empty"))
         return
     st.write(text("lineage.intro"))
-    named = st.query_params.get(VERSION_PARAMETER, history.champion)
+    named = st.query_params.get(VERSION_PARAMETER, history.champion or versions[0])
     version = st.selectbox(
         text("lineage.choose"),
         versions,
@@ -176,9 +175,9 @@ def _show_lineage(history: History, url: str, text: Text) -> None:
         key="operations.version",
         format_func=lambda value: text("history.version", version=value),
     )
-    if version != named:
-        st.query_params[VERSION_PARAMETER] = version
-    line = read(lambda: reads.line_of(url, version), "lineage", text)
+    remember(VERSION_PARAMETER, version, history.champion or versions[0])
+    run = next((run for run in history.runs if run.line["challenger_version"] == version), None)
+    line = read(lambda: reads.line_of(url, session.settings().model_name, version), "lineage", text)
     if line is None:
         return
     found = lineage.steps(_with_served_tags(line), text)
@@ -187,7 +186,9 @@ def _show_lineage(history: History, url: str, text: Text) -> None:
     with left:
         chart(charts_operations.lineage_chart(found, text), "lineage.graph", text("lineage.alt", steps=spoken))
     with right:
-        st.markdown("\n".join(f"- **{text(f'lineage.{name}')}**: {value}" for name, value in found))
+        for told in (run and run.retrain, run and run.verdict):
+            if told:
+                st.write(plain(tables.sentence(told, text)))
         _show_links(line, text)
 
 

@@ -10,7 +10,7 @@ import streamlit as st
 from ct_dashboard import reads, session, tables_quality
 from ct_dashboard.quality import failures
 from ct_dashboard.text import Text
-from ct_dashboard.views.common import DATABASE_ERRORS, nothing, plain, read
+from ct_dashboard.views.common import DATABASE_ERRORS, nothing, plain, read, remember
 
 BATCH_PARAMETER = "batch"
 
@@ -56,8 +56,7 @@ def _choose(validations: Sequence[Mapping[str, Any]], text: Text) -> Mapping[str
     chosen = st.selectbox(
         text("quality.choose"), keys, index=keys.index(named) if named in keys else 0, key="quality.batch", format_func=label
     )
-    if chosen != named and (named is not None or chosen != keys[0]):
-        st.query_params[BATCH_PARAMETER] = chosen
+    remember(BATCH_PARAMETER, chosen, keys[0])
     return by_id[chosen]
 
 

@@ -17,60 +17,36 @@ from streamlit.testing.v1 import AppTest
 
 from local.postgres import free_port
 
+sys.path.insert(0, str(Path(__file__).parent))
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "integration" / "dashboard"))
 
 import written as pages
+from filled import fill
 
 pytestmark = pytest.mark.bench
 
-LISTINGS = 100_000
-PAGES = ("estimate", "batch", "history", "comparison", "data_changes", "quality", "operations")
+PAGES = (
+    "estimate", "batch", "history", "comparison", "metrics", "explainability", "data_changes", "quality", "operations",
+)  # fmt: skip
 SECONDS = 2.0
-BEST_OF = 3
+FRESH = 5
+"""Drawings of each page with nothing kept; the first one also builds what plotly and pandas keep for the process."""
 
 
-def fill(url: str, batches: int) -> None:
-    """A history in which every second batch trains a version, with all signals, gates, slices and errors."""
-    pipeline = pages.Pipeline(url)
-    signals = [pages.ERROR_RATIO, pages.NEW_STATE, pages.VOLUME, *pages.PSI * 5]
-    for number in range(batches):
-        run, batch = pipeline.batch(LISTINGS // batches)
-        champion, version = str((number + 1) // 2), str(number // 2 + 1)
-        if number % 2 == 0:
-            pipeline.decide(run, batch, "retrain", "train", "TRAIN_PERFORMANCE_DEGRADED", champion_version=champion,
-                            facts={"batch_number": number, "fired": ["error_ratio"]}, signals=signals)  # fmt: skip
-            gates = [pages.LEAKAGE, pages.superiority(-0.12, -0.15, -0.09, "pass"), pages.SLICES] * 9
-            pipeline.decide(run, batch, "promotion", "promote", "PROMOTE_BETTER", champion_version=champion,
-                            challenger_version=version, gates=gates)  # fmt: skip
-            pipeline.event(run, version, "promoted")
-        else:
-            pipeline.decide(run, batch, "retrain", "skip", "SKIP_NO_MATERIAL_CHANGE", champion_version=champion,
-                            facts={"batch_number": number}, signals=signals)  # fmt: skip
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(
-            "INSERT INTO clean.listings (batch_id, row_number, property_key, bucket, split, relisted, status, price, bed, "
-            "bath, acre_lot, street, city, state, zip_code, house_size) SELECT 1 + n %% %s, n, n, 1, 'train', false, 'sold', "
-            "exp(11 + (n %% 300) / 100.0), 3, 2, 0.2, n, 'city ' || n %% 2000, 'state ' || n %% 50, "
-            "lpad((n %% 20000)::text, 5, '0'), 500 + n %% 3000 FROM generate_series(1, %s) AS n",
-            (batches, LISTINGS),
-        )
-        connection.execute("ANALYZE")
-    pipeline.asked(2000)
-
-
-def seconds(page: str) -> float:
-    """The best of some fresh drawings of a page."""
-    best = float("inf")
-    for _ in range(BEST_OF):
+def seconds(page: str) -> list[float]:
+    """How long each of some fresh drawings of a page took."""
+    taken = []
+    for _ in range(FRESH):
         st.cache_data.clear()
         app = AppTest.from_function(_one_page, default_timeout=120)
         app.session_state["lang"] = "en"
         app.session_state["page"] = page
         began = time.perf_counter()
         app.run()
-        best = min(best, time.perf_counter() - began)
+        taken.append(time.perf_counter() - began)
         assert not app.exception
-    return best
+        assert not app.error
+    return taken
 
 
 def _one_page() -> None:
@@ -89,16 +65,16 @@ def api(tmp_path: Path) -> Iterator[str]:
 
 def test_no_page_takes_longer_than_two_seconds(monkeypatch, postgres_server, migrated_template, api):
     monkeypatch.setenv("CT_SERVING_URL", api)
-    taken: dict[int, dict[str, float]] = {}
+    taken: dict[int, dict[str, list[float]]] = {}
     for batches in (2, 100):
         name = f"bench_{batches}"
         with psycopg.connect(postgres_server.url(), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name} TEMPLATE {migrated_template}")
         fill(postgres_server.url(name), batches)
         monkeypatch.setenv("CT_DATABASE_URL", postgres_server.url(name))
-        seconds("history")
         taken[batches] = {page: seconds(page) for page in PAGES}
+    print("\n| page | 2 batches | 100 batches | ratio | 100 batches, slowest |\n|---|---|---|---|---|")
     for page in PAGES:
-        short, long = taken[2][page], taken[100][page]
-        print(f"{page:14} {short:6.3f} s with 2 batches, {long:6.3f} s with 100: {long / short:.2f} times")
-    assert max(taken[100].values()) < SECONDS
+        short, long = (sorted(taken[batches][page])[FRESH // 2] for batches in (2, 100))
+        print(f"| {page} | {short:.2f} s | {long:.2f} s | {long / short:.2f} | {max(taken[100][page]):.2f} s |")
+    assert max(max(taken[100][page]) for page in PAGES) < SECONDS

@@ -46,8 +46,8 @@ def test_comparison_shows_every_gate_the_forest_and_how_both_models_err(monkeypa
     gates = app.dataframe[0].value
     homes, mae = "Homes both in training and in the test rows", "MAE against the champion"
     assert list(gates["Name"]) == [homes, mae, f"{mae} in the worst slice"]
-    assert list(gates["Value"]) == ["0", "−12.0 %", "−2.0 %"]
-    assert list(gates["Threshold"]) == ["0", "−1.0 %", "+2.0 %"]
+    assert list(gates["Value"]) == ["0", "−12.0%", "−2.0%"]
+    assert list(gates["Threshold"]) == ["0", "−1.0%", "+2.0%"]
     overall, slices, errors, calibration, champion, challenger = figures(app)
     assert overall["data"][0]["x"] == [-0.12]
     assert slices["data"][0]["y"] == ["State: Hawaii"]
@@ -108,11 +108,11 @@ def test_quality_shows_failures_new_values_and_what_was_put_aside(monkeypatch, p
     assert not app.exception
     assert app.query_params["batch"] == str(first)
     shown = words(app)
-    assert "State: 1 new (Hawaii), in 40.0 % of the rows" in shown
-    assert r"Price below \$10,000: 1 rows (0.10 %)" in shown
+    assert "State: 1 new (Hawaii), in 40.0% of the rows" in shown
+    assert r"Price below \$10,000: 1 (0.10% of the rows)" in shown
     expectations = app.dataframe[1].value
     assert list(expectations["Holds?"]) == ["✗ fails", "✓ holds"]
-    assert expectations["Expectation"][0] == "A value from 0 to 20, in at least 99 % of the rows"
+    assert expectations["Expectation"][0] == "A value from 0 to 20, in at least 99% of the rows"
     assert expectations["Examples"][0] == "99, 47"
     samples = app.dataframe[3].value
     assert list(samples["Found"]) == ["99", "5"]

@@ -170,9 +170,9 @@ def test_metrics_of_an_earlier_moment_and_a_slice_have_an_address(monkeypatch, e
     assert titled(app, "Mean absolute error")["data"][0]["x"] == ["v1"]
     assert list(app.dataframe[0].value["Number of homes"]) == ["500"]
     assert "One version so far" in words(app)
-    assert app.dataframe[1].value["v1"][0] == "90.0 %"
+    assert app.dataframe[1].value["v1"][0] == "90.0%"
     app.selectbox(key="metrics.set").select("1").run()
-    assert "batch" not in app.query_params
+    assert app.query_params["batch"] == "1", "an address that names a choice goes on naming it"
     assert app.query_params["slice"] == "state:Ohio"
     app.selectbox(key="metrics.slice").select("status:sold").run()
     assert app.query_params["slice"] == "status:sold"
@@ -198,9 +198,9 @@ def test_explainability_compares_with_the_version_in_production(monkeypatch, eva
     assert sorted(bars["y"]) == ["Bathrooms", "Living area", "Location", "Status"]
     table = app.dataframe[0].value
     assert len(table) == 15
-    # The typical price is 11 % higher, and one or three bathrooms move it by 0.45 in log units.
-    assert set(table["Moved by"]) == {"Bathrooms +57 %, Typical price +11 %, Location 0.0 %"}
-    assert set(table["Change"]) == {"+73 %"}
+    # The typical price is 11% higher, and one or three bathrooms move it by 0.45 in log units.
+    assert set(table["Moved by"]) == {"Bathrooms +57%, Typical price +11%, Location 0.0%"}
+    assert set(table["Change"]) == {"+73%"}
     mover = charts(app)[-1]
     assert mover["data"][0]["y"] == ["Bathrooms", "Typical price"]
 
@@ -225,7 +225,7 @@ def test_the_choices_are_in_the_address(monkeypatch, evaluations, dashboard_url)
     assert "**Bathrooms** counts less" in words(app)
     assert "Effect of Bathrooms on the price" in titled(app, "Effect of")["layout"]["title"]["text"]
     app.selectbox(key="explain.column").select("location").run()
-    assert "column" not in app.query_params
+    assert app.query_params["column"] == "location"
     assert titled(app, "Effect of Location")["data"][0]["y"] == ["Hawaii", "Ohio"]
     assert "Version 9 has no explanation" in words(open_page(monkeypatch, dashboard_url, "explainability", version="9"))
 

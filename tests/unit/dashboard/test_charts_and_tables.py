@@ -22,7 +22,7 @@ LINE = {
 
 
 def event(version: str, hours: int) -> dict[str, object]:
-    return {"model_version": version, "event": "promoted", "happened_at": START + timedelta(hours=hours)}
+    return {"model_version": version, "event": "promoted", "happened_at": START + timedelta(hours=hours), "decision_id": None}
 
 
 def test_reigns_follow_each_other_without_gap():
@@ -101,9 +101,9 @@ def gate(**changes):
 
 def test_the_change_comes_from_the_gate_that_compares_with_the_champion():
     promotion = {"gates": [gate(name="baseline", value=-0.4), gate()]}
-    assert tables.change(promotion, EN) == "+10.0 % (+5.0 % to +20.0 %)"
+    assert tables.change(promotion, EN) == "+10.0% (+5.0% to +20.0%)"
     assert tables.change(promotion, ES) == "+10,0 % (de +5,0 % a +20,0 %)"
-    assert tables.change({"gates": [gate(ci_low=None)]}, EN) == "+10.0 %"
+    assert tables.change({"gates": [gate(ci_low=None)]}, EN) == "+10.0%"
     assert change_gate({"gates": [gate(value=None)]}) is None
     assert tables.change(None, EN) == tables.change({"gates": []}, EN) == "–"
 

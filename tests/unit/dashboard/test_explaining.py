@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from ct_dashboard import effects
-from ct_dashboard import explain_charts as charts
+from ct_dashboard import charts_effects, effects
+from ct_dashboard import charts_explain as charts
+from ct_dashboard.charts_metrics import value_text
 from ct_dashboard.explaining import BASE, compare_reliance, medians, moved, movers, ranks, shares, swarm
 from ct_dashboard.insights import Explained, Explanation, FixedSet, Measured, Standing
-from ct_dashboard.metric_charts import value_text
 from ct_dashboard.text import Text
 from hypothesis import given
 from hypothesis import strategies as st
@@ -134,18 +134,18 @@ def test_the_beeswarm_has_a_strip_for_each_column_and_grey_for_what_has_no_order
     assert size.marker.color[0] == "rgb(86,180,233)"
     assert bath.marker.color[0] == "#8C8C8C"
     assert list(figure.layout.yaxis.ticktext) == ["Location", "Living area", "Bathrooms"]
-    assert "0 %" in [tick.replace(".0", "") for tick in figure.layout.xaxis.ticktext]
+    assert "0%" in [tick.replace(".0", "") for tick in figure.layout.xaxis.ticktext]
 
 
 def test_dependence_is_by_value_for_numbers_and_by_category_for_places():
     pair = explanation(), explanation("2", seed=4)
-    numbers = charts.dependence_chart(*pair, HOMES, "bath", EN)
+    numbers = charts_effects.dependence_chart(*pair, HOMES, "bath", EN)
     assert [trace.name for trace in numbers.data if trace.name] == ["version 1", "version 2"]
     assert numbers.layout.xaxis.title.text == "bathrooms"
     # The first home, whose bathrooms are not known, is left out.
-    assert len(numbers.data[0].x) == charts.SWARM_HOMES
-    assert charts.dependence_chart(*pair, HOMES, "house_size", EN).layout.xaxis.type == "log"
-    places = charts.dependence_chart(*pair, HOMES, "location", EN)
+    assert len(numbers.data[0].x) == charts_effects.MOST_POINTS
+    assert charts_effects.dependence_chart(*pair, HOMES, "house_size", EN).layout.xaxis.type == "log"
+    places = charts_effects.dependence_chart(*pair, HOMES, "location", EN)
     assert list(places.data[0].y) == ["Hawaii", "Ohio"]
 
 
@@ -153,7 +153,7 @@ def test_the_mover_chart_leaves_out_what_moved_nothing():
     before = explanation(seed=1)
     after = Explanation("2", COLUMNS, 12.0, before.contributions + np.array([0.3, 0.0, -0.1]), QUIET)
     (mover,) = movers(before, after, HOMES, 1)
-    figure = charts.mover_chart(mover, "1", "2", ES)
+    figure = charts_effects.mover_chart(mover, "1", "2", ES)
     assert list(figure.data[0].y) == ["Ubicación", "Baños"]
     assert list(figure.data[0].text) == ["+35 %", "−10 %"]
     assert "(v1) → " in figure.layout.title.text
