@@ -103,7 +103,7 @@ def _field(field: str, home: Mapping[str, Any], text: Text) -> str:
 
 
 def _log_range(low: float, high: float) -> list[float]:
-    start, end = math.log10(low), math.log10(high)
+    start, end = (math.log10(max(price, 1.0)) for price in (low, high))
     room = max(end - start, 0.01) * 0.25
     return [start - room, end + room]
 

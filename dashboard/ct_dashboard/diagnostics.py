@@ -79,7 +79,7 @@ def error_curve(shapes: Shapes) -> tuple[list[float], list[float]]:
     """
     edges, counts = shapes.errors["edges"], shapes.errors["counts"]
     middle = len(edges) // 2
-    total = sum(counts)
+    total = max(sum(counts), 1)
     within = [sum(counts[middle - step + 1 : middle + step + 1]) / total for step in range(middle + 1)]
     return [math.expm1(edges[middle + step]) for step in range(middle + 1)], within
 

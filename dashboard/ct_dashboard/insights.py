@@ -15,6 +15,9 @@ Floats = npt.NDArray[np.float64]
 Estimate = tuple[float, float | None, float | None]
 """A value with the ends of its interval, None where they are not known."""
 
+MOST_SETS = 200
+"""Sets that can be chosen: the newest."""
+
 Home = Mapping[str, Any]
 """A home's columns by name, None where a value is not known; with its ``price`` in dollars."""
 
@@ -128,11 +131,12 @@ def read_measured(url: str, model_name: str) -> Measured:
             "SELECT set_digest, batch_number, drawn_at, f.row_count, area_count "
             "FROM audit.fixed_sets AS f JOIN raw.batches USING (batch_id) "
             "WHERE EXISTS (SELECT FROM audit.version_scores AS s WHERE s.set_digest = f.set_digest AND s.model_name = %s) "
-            "ORDER BY drawn_at DESC, set_digest",
-            (model_name,),
+            "ORDER BY drawn_at DESC, set_digest LIMIT %s",
+            (model_name, MOST_SETS),
         ).fetchall()
         explained = connection.execute(
-            "SELECT set_digest, model_version, problem FROM audit.explanations WHERE model_name = %s", (model_name,)
+            "SELECT set_digest, model_version, problem FROM audit.explanations WHERE model_name = %s AND set_digest = ANY(%s)",
+            (model_name, [row["set_digest"] for row in sets]),
         ).fetchall()
         standing = _standing(connection, model_name)
     return Measured(

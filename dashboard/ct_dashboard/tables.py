@@ -92,6 +92,13 @@ def change(promotion: Decision | None, text: Text) -> str:
     )
 
 
+def shortened(words: str, most: int) -> str:
+    """The first words, at most ``most`` characters and a mark where something is left out."""
+    if len(words) <= most:
+        return words
+    return f"{words[:most].rsplit(' ', 1)[0].rstrip(' ,;:.(')} …"
+
+
 def history_table(runs: Sequence[Run], text: Text) -> pd.DataFrame:
     """One row for each run, in the order given, with translated column names."""
 

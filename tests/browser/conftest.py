@@ -138,15 +138,23 @@ class Visitor:
         )
         self.page.wait_for_timeout(500)
 
-    def screenshot(self, name: str) -> None:
-        """The whole page, to the folder that CT_SCREENSHOTS names; nothing without it."""
+    def select_row(self, table: int, row: int, *, height: int = 35) -> None:
+        """Tick a row, counted from 0, of one of the page's tables, which are drawn and have no elements for their rows."""
+        shown = self.page.get_by_test_id("stDataFrame").nth(table)
+        shown.scroll_into_view_if_needed()
+        box = shown.bounding_box()
+        assert box is not None
+        self.page.mouse.click(box["x"] + 18, box["y"] + 36 + height * row + height / 2)
+
+    def screenshot(self, name: str, most: int = 4000) -> None:
+        """The page's first ``most`` pixels, to the folder that CT_SCREENSHOTS names; nothing without it."""
         folder = os.environ.get("CT_SCREENSHOTS")
         if not folder:
             return
         height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         size = self.page.viewport_size
         assert size is not None
-        self.page.set_viewport_size({"width": size["width"], "height": min(int(height), 4000)})
+        self.page.set_viewport_size({"width": size["width"], "height": min(int(height), most)})
         self.settled()
         self.page.mouse.move(0, 0)
         self.page.screenshot(path=str(Path(folder) / f"{name}.png"))

@@ -49,12 +49,12 @@ def show() -> None:
     homes, found = values
     st.caption(text("explain.about", count=text.number(len(homes)), number=fixed.batch_number))
     _show_version(found[version], homes, text)
+    if len(measured.partners(version)) == 1:
+        st.info(text("explain.only_version"), icon=":material/looks_one:")
+        return
     st.header(text("explain.compared", new=version, old=against), anchor=False, divider=True)
     if version == against:
-        only = len(measured.partners(version)) == 1
-        st.info(text("explain.only_version") if only else text("explain.same_version"), icon=":material/looks_one:")
-        if only:
-            return
+        st.info(text("explain.same_version"), icon=":material/looks_one:")
     _show_reliance(found[against], found[version], homes, text)
     _show_dependence(found[against], found[version], homes, text)
     _show_movers(found[against], found[version], homes, text)

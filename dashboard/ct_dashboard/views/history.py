@@ -18,6 +18,9 @@ RUN_PARAMETER = "run"
 HEADER_HEIGHT, ROW_HEIGHT, TABLE_HEIGHT = 38, 100, 740
 """Of the table, pixels: a row has room for five lines of reasons, the table for seven rows at once."""
 
+MOST_CHARACTERS = 225
+"""Of a reason in the table, in five lines. The selected run's reasons stand below it whole."""
+
 
 def show() -> None:
     """Draw the page."""
@@ -122,8 +125,11 @@ def _select(history: History, named: str | None, text: Text) -> Run | None:
         text("history.col_promoted_why"): st.column_config.TextColumn(width=380),
         text("history.col_batch"): st.column_config.TextColumn(pinned=True, width=70),
     }
+    table = tables.history_table(history.runs, text)
+    for name in ("history.col_trained_why", "history.col_promoted_why"):
+        table[text(name)] = [tables.shortened(words, MOST_CHARACTERS) for words in table[text(name)]]
     chosen: Any = st.dataframe(
-        tables.history_table(history.runs, text),
+        table,
         key="history.table",
         width="stretch",
         height=min(HEADER_HEIGHT + ROW_HEIGHT * len(history.runs), TABLE_HEIGHT),

@@ -40,7 +40,8 @@ def show() -> None:
     _show_set(chosen, scores, text)
     part = _choose_slice(scores, text)
     _show_charts([score for score in scores if slice_key(score) == part], measured.standing, text)
-    _show_slices(scores, text)
+    if any(score.metrics for score in scores):
+        _show_slices(scores, text)
 
 
 def _choose_set(measured: Measured, text: Text) -> FixedSet:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import streamlit as st
+from ct_dashboard import quality
 from opening import NOWHERE, figures, open_page, words
 
 pytestmark = pytest.mark.integration
@@ -56,8 +57,8 @@ def test_comparison_shows_every_gate_the_forest_and_how_both_models_err(monkeypa
     assert [trace["name"] for trace in errors["data"]] == ["Champion (version 1)", "Challenger (version 2)"]
     assert "Half of the homes are within: Champion (version 1): +1" in errors["alt"]
     assert all(0.7 < share <= 1 for trace in calibration["data"] for share in trace["y"])
-    assert "version 1" in champion["layout"]["title"]["text"]
-    assert "version 2" in challenger["layout"]["title"]["text"]
+    assert "v1" in champion["layout"]["title"]["text"]
+    assert "v2" in challenger["layout"]["title"]["text"]
 
 
 def test_comparison_says_why_the_newest_challenger_was_rejected(monkeypatch, pipeline, dashboard_url):
@@ -118,4 +119,17 @@ def test_quality_shows_failures_new_values_and_what_was_put_aside(monkeypatch, p
     assert list(samples["Found"]) == ["99", "5"]
     assert list(samples["Bedrooms"]) == ["99", "99"]
     assert len(app.get("download_button")) == 1
-    assert "gibt" not in words(open_page(monkeypatch, "quality", dashboard_url, batch="77", lang="es"))
+    for gone in ("77", "x", "9" * 30):
+        said = words(open_page(monkeypatch, "quality", dashboard_url, batch=gone, lang="es"))
+        assert f"No hay validación de un lote con el identificador {gone}." in said
+
+
+def test_an_old_validation_is_found_by_its_address(monkeypatch, pipeline, dashboard_url):
+    monkeypatch.setattr(quality, "MOST_VALIDATIONS", 1)
+    _, first = pipeline.batch()
+    pipeline.batch()
+    app = open_page(monkeypatch, "quality", dashboard_url)
+    assert list(app.dataframe[0].value["Batch"]) == ["1"]
+    app = open_page(monkeypatch, "quality", dashboard_url, batch=str(first))
+    assert list(app.dataframe[0].value["Batch"]) == ["1", "0"]
+    assert app.selectbox(key="quality.batch").value == str(first)

@@ -70,7 +70,7 @@ def test_requests_failures_latency_and_feedback_come_from_raw(monkeypatch, pipel
     assert "Model that answers: version 2" in shown
     assert "Waiting on disk: 0" in shown
     assert "Requests: 40" in shown
-    assert "Failed by the API's fault: 12.50%" in shown
+    assert "Failures of the API (5xx): 12.50%" in shown
     assert "Slowest 95th percentile: 20 ms" in shown
     assert "**Real prices told: 1.**" in shown
     assert "within 22.3% of them, and 100% of them" in shown, "the newest real price of a home counts"

@@ -89,7 +89,7 @@ def test_an_old_run_is_found_by_its_address_and_counted(monkeypatch, pipeline, d
     assert "Promoted: 2 of 3" in words(app)
     assert "Version 2 was promoted" in app.success[0].value, "its run is older than those that are shown"
     app = open_page(monkeypatch, "history", dashboard_url, run="run-0")
-    assert list(app.dataframe[0].value["Batch"]) == ["2", "1", "0"]
+    assert list(app.dataframe[0].value["Batch"]) == ["no batch", "2", "0"]
     assert "Policy strict" in words(app)
 
 

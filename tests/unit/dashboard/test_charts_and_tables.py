@@ -114,6 +114,11 @@ def test_a_code_without_a_sentence_is_shown_as_it_is():
     assert tables.sentence(None, EN) == ""
 
 
+def test_a_long_reason_ends_at_a_word():
+    assert tables.shortened("all of it", 9) == "all of it"
+    assert tables.shortened("it prices 48.4% too low (95% CI −49.2% to", 25) == "it prices 48.4% too low …"
+
+
 def test_evidence_is_named_in_words_or_as_it_is():
     table = tables.evidence_table([gate(verdict="n/a", value=None), gate(name="new_one")], EN)
     assert list(table["Name"]) == ["MAE against the champion", "new_one"]

@@ -14,7 +14,7 @@ from ct_dashboard.drift import Measured
 from ct_dashboard.figures import wrapped
 from ct_dashboard.listings import PRICE_BINS, PriceBins, centre
 from ct_dashboard.prometheus import gauges
-from ct_dashboard.tables_quality import expectation
+from ct_dashboard.tables_quality import expectation, found_words
 from ct_dashboard.text import Text
 
 pytestmark = pytest.mark.unit
@@ -137,6 +137,15 @@ def test_prometheus_text_is_summed_over_labels():
 def test_long_labels_are_broken_between_words():
     assert wrapped("one two three", 8) == "one two<br>three"
     assert wrapped("unbreakable", 3) == "unbreakable"
+
+
+def test_what_a_rule_found_is_in_the_persons_language():
+    assert found_words("DUPLICATE_LISTING", "the same listing as in batch 3, row 1200", ES) == (
+        "igual que en el lote con id 3, fila 1.200"
+    )
+    assert found_words("DUPLICATE_LISTING", "the same listing as in this batch", EN) == "once more in this batch"
+    assert found_words("DUPLICATE_LISTING", "of another release", EN) == "of another release"
+    assert found_words("BED_IMPLAUSIBLE", "99", ES) == "99"
 
 
 def test_expectations_in_words():

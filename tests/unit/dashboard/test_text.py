@@ -40,7 +40,7 @@ def test_every_text_is_used_and_every_use_has_a_text():
                 "operations.hours_", "operations.sum_", "operations.from_", "operations.answered", "operations.refused",
                 "operations.failed", "operations.median", "operations.p95", "batch.priced", "batch.faulty", "batch.warned",
                 "batch.col_", "batch.error_", "estimate.house_size", "estimate.acre_lot", "quality.refused", "quality.fails",
-                "history.champion", "comparison.prices_", "history.batches", "history.trained", "history.promoted", "history.mlflow_",
+                "history.champion", "history.batches", "history.trained", "history.promoted", "history.mlflow_",
                 "history.intake", "history.approval", "history.training", "history.promotion", "history.signals",
                 "history.gates", "history.no_signals", "history.no_gates", "history.detail_title", "estimate.brokered_by",
                 "metric.", "role.", "slice.", "problem.", "column.", "axis.", "explain.status_")  # fmt: skip
