@@ -24,7 +24,7 @@ STYLE = """
 <style>
 [data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
 [data-testid="stMetricValue"] * { white-space: normal; }
-@media (min-width: 768px) { .st-key-app-language { margin-bottom: -4.5rem; } }
+@media (min-width: 768px) { .st-key-app-language { margin-bottom: -4.5rem; position: relative; z-index: 1; } }
 </style>
 """
 

@@ -115,7 +115,7 @@ def _draw_category(
                 "size": 13,
                 "color": colour,
                 "symbol": "circle-open" if colour == CHAMPION else "circle",
-                "line": {"width": 2},
+                "line": {"width": 2, "color": colour},
             },
             name=name,
             hovertext=[factor_text(value, text) for value in middle],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import plotly.graph_objects as go
 
@@ -18,6 +19,10 @@ SWARM_HOMES = 300
 NUMBERS = ("house_size", "acre_lot", "bed", "bath", "prev_sold_date")
 _BAND = "rgba(128,128,128,0.5)"
 _SCALE = [[0.0, "#56B4E9"], [0.5, "#B8A9C9"], [1.0, "#D55E00"]]
+"""From low to high: told apart on light and dark, and by colour-blind people."""
+
+UNORDERED = "#8C8C8C"
+"""The colour of a value that has no order or is not known."""
 
 
 def bar_chart(explanation: Explanation, text: Text) -> go.Figure:
@@ -46,24 +51,28 @@ def beeswarm_chart(explanation: Explanation, homes: Sequence[Home], text: Text) 
     columns = list(shares(explanation))
     count = min(SWARM_HOMES, len(homes))
     everything = explanation.contributions[:count]
+    # Two traces for all strips, because each of them takes as long to build as its points: what has a colour, and grey.
+    coloured, grey = _Points(), _Points()
     for strip, column in enumerate(columns):
         effect = everything[:, explanation.columns.index(column)]
-        values = numbers(homes[:count], column) if column in NUMBERS else [None] * count
-        colours = ranks(values)
+        places = strip + swarm(effect)
+        values = ranks(numbers(homes[:count], column) if column in NUMBERS else [None] * count)
+        name = column_name(column, text)
+        for row, rank in enumerate(values):
+            shift = float(effect[row])
+            words = f"{name}: {value_text(homes[row], column, text)}<br>{factor_text(shift, text)}"
+            (grey if rank is None else coloured).add(shift, float(places[row]), rank, words)
+    for points, marker in (
+        (grey, {"color": UNORDERED}),
+        (coloured, {"color": coloured.ranks, "colorscale": _SCALE, "cmin": 0, "cmax": 1, "showscale": False}),
+    ):
         figure.add_trace(
             go.Scattergl(
-                x=effect,
-                y=strip + swarm(effect),
+                x=points.effects,
+                y=points.places,
                 mode="markers",
-                marker={
-                    "size": 5,
-                    "opacity": 0.8,
-                    "color": ["#8C8C8C" if rank is None else _colour(rank) for rank in colours],
-                },
-                hovertext=[
-                    f"{column_name(column, text)}: {value_text(home, column, text)}<br>{factor_text(float(shift), text)}"
-                    for home, shift in zip(homes[:count], effect, strict=True)
-                ],
+                marker={"size": 5, "opacity": 0.8, **marker},
+                hovertext=points.words,
                 hoverinfo="text",
                 showlegend=False,
             )
@@ -82,13 +91,20 @@ def beeswarm_chart(explanation: Explanation, homes: Sequence[Home], text: Text) 
     return titled(figure, text("explain.beeswarm_title"), 90 + 48 * len(columns))
 
 
-def _colour(rank: float) -> str:
-    """Light blue for low, orange for high: told apart on light and dark, and by colour-blind people."""
-    place = rank * (len(_SCALE) - 1)
-    low = min(int(place), len(_SCALE) - 2)
-    ends = [[int(str(_SCALE[n][1])[start : start + 2], 16) for start in (1, 3, 5)] for n in (low, low + 1)]
-    mixed = [round(a + (b - a) * (place - low)) for a, b in zip(*ends, strict=True)]
-    return f"rgb({mixed[0]},{mixed[1]},{mixed[2]})"
+@dataclass
+class _Points:
+    """Points of the beeswarm: effects in log units, places across the strips, ranks from 0 to 1, and what they say."""
+
+    effects: list[float] = field(default_factory=list)
+    places: list[float] = field(default_factory=list)
+    ranks: list[float | None] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+
+    def add(self, effect: float, place: float, rank: float | None, words: str) -> None:
+        self.effects.append(effect)
+        self.places.append(place)
+        self.ranks.append(rank)
+        self.words.append(words)
 
 
 def reliance_chart(lines: Sequence[Reliance], before: str, after: str, text: Text) -> go.Figure:
@@ -107,13 +123,15 @@ def reliance_chart(lines: Sequence[Reliance], before: str, after: str, text: Tex
             hoverinfo="skip",
         )
     )
-    for line, name in zip(lines, names, strict=True):
+    for outside, stroke in ((False, {"width": 1, "color": GREY}), (True, {"width": 3, "color": CHALLENGER})):
+        chosen = [(line, name) for line, name in zip(lines, names, strict=True) if line.outside == outside]
         figure.add_trace(
             go.Scatter(
-                x=[line.before, line.after],
-                y=[name, name],
+                # A gap after each pair of versions: one trace for all strokes of a kind.
+                x=[place for line, _ in chosen for place in (line.before, line.after, None)],
+                y=[label for _, name in chosen for label in (name, name, None)],
                 mode="lines",
-                line={"width": 3 if line.outside else 1, "color": CHALLENGER if line.outside else GREY},
+                line=stroke,
                 hoverinfo="skip",
                 showlegend=False,
             )

@@ -138,6 +138,14 @@ class Visitor:
         )
         self.page.wait_for_timeout(500)
 
+    def choose(self, label: str, option: str) -> None:
+        """Choose from a list; its options close when the page scrolls, so it is scrolled to first."""
+        field = self.page.get_by_label(label, exact=True)
+        field.scroll_into_view_if_needed()
+        self.settled()
+        field.click()
+        self.page.get_by_role("option", name=option).click()
+
     def select_row(self, table: int, row: int, *, height: int = 35) -> None:
         """Tick a row, counted from 0, of one of the page's tables, which are drawn and have no elements for their rows."""
         shown = self.page.get_by_test_id("stDataFrame").nth(table)
@@ -159,6 +167,7 @@ class Visitor:
         self.page.mouse.move(0, 0)
         self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
         self.page.set_viewport_size(size)
+        self.settled()
 
 
 @pytest.fixture

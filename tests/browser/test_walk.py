@@ -76,7 +76,7 @@ def test_history_from_the_table_to_the_whole_evidence_and_on_to_the_comparison(v
     visitor = visit(dark=True)
     page = visitor.open(address.removeprefix("/"))
     expect(page.get_by_role("heading", name="Better or worse, and where")).to_be_visible()
-    visitor.screenshot("comparison", 2300)
+    visitor.screenshot("comparison", 2225)
 
 
 def test_from_the_story_to_what_the_new_model_relies_on(visit):
@@ -90,10 +90,9 @@ def test_from_the_story_to_what_the_new_model_relies_on(visit):
     against = page.get_by_role("heading", name=re.compile(r"^Version (\d+) against version (\d+)"))
     expect(against).to_be_visible()
     assert page.get_by_test_id("stPlotlyChart").count() == 6
-    visitor.screenshot("explainability", 2300)
+    visitor.screenshot("explainability", 2270)
     # The effect of another column, and another home, have addresses of their own.
-    page.get_by_label("Column", exact=True).click()
-    page.get_by_role("option", name="Bathrooms").click()
+    visitor.choose("Column", "Bathrooms")
     expect(page).to_have_url(re.compile(r"column=bath"))
     expect(page.get_by_text("Effect of Bathrooms on the price")).to_be_visible()
     visitor.settled()

@@ -18,7 +18,7 @@ RUN_PARAMETER = "run"
 HEADER_HEIGHT, ROW_HEIGHT, TABLE_HEIGHT = 38, 100, 740
 """Of the table, pixels: a row has room for five lines of reasons, the table for seven rows at once."""
 
-MOST_CHARACTERS = 225
+MOST_CHARACTERS = 250
 """Of a reason in the table, in five lines. The selected run's reasons stand below it whole."""
 
 
