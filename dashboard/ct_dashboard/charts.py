@@ -14,6 +14,9 @@ from ct_dashboard.data import Reign, Run
 from ct_dashboard.figures import BLUE, GREY, ORANGE, SKY, VERMILION, time_axis, titled, wrapped
 from ct_dashboard.text import Text
 
+MOST_NUMBERS = 12
+"""Batches of a timeline that are numbered: more numbers would run into each other on a phone."""
+
 MOST_PARTS = 8
 """Bars of a waterfall; what moves the price less is added up in one."""
 
@@ -132,14 +135,15 @@ def timeline_chart(reigns: Sequence[Reign], batches: Sequence[Run], text: Text, 
             )
         )
     marks = [run for run in batches if run.line["stored_at"] is not None]
+    step = math.ceil(len(marks) / MOST_NUMBERS)
     if marks:
         figure.add_trace(
             go.Scatter(
                 x=[run.line["stored_at"] for run in marks],
                 y=[text("history.timeline_batches")] * len(marks),
                 mode="markers+text",
-                marker={"size": 12, "symbol": "diamond", "color": GREY},
-                text=[str(run.line["batch_number"]) for run in marks],
+                marker={"size": 12 if step == 1 else 7, "symbol": "diamond", "color": GREY},
+                text=["" if place % step else str(run.line["batch_number"]) for place, run in enumerate(marks)],
                 textposition="top center",
                 hovertext=[
                     text(

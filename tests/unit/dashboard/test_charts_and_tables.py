@@ -47,6 +47,10 @@ def test_the_timeline_has_a_bar_for_each_reign_and_a_mark_for_each_batch():
     assert marks.hovertext == ("batch 0, 1,500 rows",)
     assert figure.layout.xaxis.title.text == "time (UTC)"
     assert len(charts.timeline_chart(line, [], EN, now).data) == 2
+    many = [Run({**LINE, "batch_number": number}) for number in range(100, 0, -1)]
+    numbered = [text for text in charts.timeline_chart(line, many, EN, now).data[2].text if text]
+    assert len(numbered) == charts.MOST_NUMBERS
+    assert numbered[0] == "100", "the newest has its number"
 
 
 def test_the_interval_chart_shows_low_price_and_high():
