@@ -124,7 +124,7 @@ def test_on_a_phone_in_the_dark_nothing_is_too_wide_or_too_pale(visit, page):
     assert wide <= 1
     assert not _serious_faults(opened)
     if page == "data":
-        visitor.screenshot("phone-data")
+        visitor.screenshot("phone-data", 1460)
 
 
 def _serious_faults(page: Page) -> list[tuple[str, str]]:
