@@ -33,6 +33,11 @@ class Addresses:
     dashboard: str
     serving: str
 
+    def warm(self) -> None:
+        """Ask for one explanation: the first one loads what explains, for which a page on a busy machine does not wait."""
+        if self.explains:
+            httpx.post(f"{self.serving}/explain", json={"house_size": 1500}, timeout=START_SECONDS, trust_env=False)
+
     @property
     def explains(self) -> bool:
         """Whether the API has a route for explanations."""
@@ -48,6 +53,7 @@ def stack() -> Iterator[Addresses]:
     ports = kept["ports"]
     found = Addresses(f"http://127.0.0.1:{ports['dashboard']}", f"http://127.0.0.1:{ports['serving']}")
     if _answers(found.dashboard):
+        found.warm()
         yield found
         return
     stream = kept["stream"]
@@ -67,6 +73,7 @@ def stack() -> Iterator[Addresses]:
             assert time.monotonic() < deadline, f"the stack was not ready within {START_SECONDS} s"
             time.sleep(0.5)
         _has_history(kept)
+        found.warm()
         yield found
     finally:
         process.send_signal(signal.SIGTERM)
