@@ -39,11 +39,12 @@ envFrom:
       mountPath: /tmp
 - name: passwords
   image: {{ include "airflow.image" . }}
-  command: [cp, /run/passwords/passwords.json, /opt/airflow/passwords.json]
+  # Secrets are mounted read-only, and cp would keep that.
+  command: [install, --mode=600, /run/passwords/passwords.json, /opt/airflow/passwords.json]
   {{- include "ct.containerSecurity" . | nindent 2 }}
   resources:
     requests: {cpu: 10m, memory: 32Mi}
-    limits: {memory: 32Mi}
+    limits: {cpu: "1", memory: 32Mi}
   volumeMounts:
     - name: home
       mountPath: /opt/airflow
