@@ -64,7 +64,7 @@ envFrom:
 {{- if $net.databaseCidr }}
 {{- $flows = append $flows (dict "cidr" $net.databaseCidr "port" 5432) }}
 {{- else }}
-{{- $flows = append $flows (dict "app" "databases" "peerComponent" "server" "port" 5432) }}
+{{- $flows = append $flows (dict "store" "databases" "port" 5432) }}
 {{- end }}
 {{- if .Values.metrics.enabled }}
 {{- $flows = append $flows (dict "app" "airflow" "peerComponent" "statsd" "port" 9125 "protocol" "UDP") }}
