@@ -49,8 +49,8 @@ def test_the_pipeline_runs_from_git_and_the_api_follows_the_promotion(repository
 
 
 def test_the_run_used_the_images_and_the_commit_that_git_names(repository, airflow):
-    run = airflow.run("house_prices", "first")
-    assert run["bundle_version"] == repository.git("rev-parse", "HEAD")
+    [version] = airflow.run("house_prices", "first")["dag_versions"]
+    assert version["bundle_version"] == repository.git("rev-parse", "HEAD")
     images = repository.images()
     call = airflow.task("house_prices", "first", "train")["rendered_fields"]
     assert call["image"] == f"{images['train']['repository']}:{images['train']['tag']}"
@@ -178,15 +178,39 @@ def test_what_holds_data_outlives_its_pods(repository, airflow):
     gitops.wait_for(180, "a price by version 1", lambda: ask(gitops.predict_url(), HOME)["model"]["version"] == "1")
 
 
+BUCKET = """
+import boto3, pathlib
+kept = pathlib.Path("/tmp/kept")
+bucket = boto3.resource("s3", endpoint_url="http://object-store:9000").Bucket("mlflow")
+def save():
+    for one in bucket.objects.all():
+        file = kept / one.key
+        file.parent.mkdir(parents=True, exist_ok=True)
+        bucket.download_file(one.key, str(file))
+    return len(list(bucket.objects.all()))
+def delete():
+    bucket.objects.all().delete()
+    bucket.delete()
+    return bucket.creation_date
+def restore():
+    for file in kept.rglob("*"):
+        if file.is_file():
+            bucket.upload_file(str(file), str(file.relative_to(kept)))
+    return len(list(bucket.objects.all()))
+"""
+
+
 def test_a_deleted_bucket_comes_back(repository):
     from kube import gitops
 
-    def bucket(code):
-        start = "import boto3; b = boto3.resource('s3', endpoint_url='http://object-store:9000').Bucket('mlflow'); "
-        return gitops.inside("deployment/mlflow", start + code).strip()
+    def mlflow(expression):
+        return gitops.inside("deployment/mlflow", f"{BUCKET}print({expression})").strip()
 
-    assert bucket("b.object_versions.delete(); b.delete(); print(b.creation_date)") == "None"
-    gitops.wait_for(180, "the bucket", lambda: bucket("print(b.creation_date)") != "None")
+    saved = mlflow("save()")
+    assert int(saved) > 5
+    assert mlflow("delete()") == "None"
+    gitops.wait_for(180, "the bucket", lambda: mlflow("bucket.creation_date") != "None")
+    assert mlflow("restore()") == saved  # nobody else has the files: a person brings them back
 
 
 def test_serving_gets_a_pod_more_under_load_and_gives_it_back(repository):

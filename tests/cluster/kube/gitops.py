@@ -199,12 +199,14 @@ def give_up(name: str) -> None:
 
 def forget(*, wait: bool = True) -> None:
     """Remove the environment with its namespaces, without Argo CD's own way of removing what it made one by one."""
-    kubectl("delete", "applications", "--all", f"--namespace={ARGOCD}", "--wait=false")
-    for one in states():
+    argocd = f"--namespace={ARGOCD}"
+    names = sorted(set(states()) & {*EVERYTHING, "observability", ROOT_APPLICATION})
+    for name in (ROOT_APPLICATION, *names):  # the root first: it would make the others again
+        kubectl("delete", "application", name, argocd, "--ignore-not-found", "--wait=false")
         patch = '--patch={"metadata": {"finalizers": null}}'
-        kubectl("patch", "application", one, f"--namespace={ARGOCD}", "--type=merge", patch, check=False)
-    kubectl("delete", "appprojects", "--selector=!app.kubernetes.io/part-of", f"--namespace={ARGOCD}",
-            "--field-selector=metadata.name!=default", "--wait=false")  # fmt: skip
+        kubectl("patch", "application", name, argocd, "--type=merge", patch, check=False)
+    projects = [f"continuous-training-{name}" for name in ("services", "platform", "root")]
+    kubectl("delete", "appprojects", *projects, argocd, "--ignore-not-found", "--timeout=120s")
     kubectl("delete", "namespace", PLATFORM, TASKS, "--ignore-not-found", f"--wait={str(wait).lower()}", "--timeout=300s")
 
 
