@@ -13,16 +13,24 @@ import pytest
 
 @pytest.fixture(scope="package")
 def repository(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """An empty cluster, and the repository on the git server; the root is applied, and nothing else by hand."""
+    """An empty cluster, and the repository on the git server; the root is applied, and nothing else by hand.
+
+    CT_KEEP keeps the environment, and the next run with it goes on with what is there.
+    """
     if not os.environ.get("CT_GIT_DIRECTORY"):
         pytest.skip("no git server: set CT_GIT_DIRECTORY and CT_GIT_URL (docs/kubernetes.md)")
     from kube import gitops
 
-    gitops.forget()
-    made = gitops.make_repository(tmp_path_factory.mktemp("gitops"))
-    gitops.apply_root(made)
+    keep = bool(os.environ.get("CT_KEEP"))
+    directory = tmp_path_factory.mktemp("gitops")
+    if keep and gitops.ROOT_APPLICATION in gitops.states():
+        made = gitops.found_repository(directory)
+    else:
+        gitops.forget()
+        made = gitops.make_repository(directory)
+        gitops.apply_root(made)
     yield made
-    if not os.environ.get("CT_KEEP"):
+    if not keep:
         gitops.forget(wait=False)
 
 
