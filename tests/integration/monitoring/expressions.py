@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from promql import PrometheusClient
 
 HERE = Path(__file__).resolve().parent
 CHART = HERE.parents[2] / "helm" / "observability"
@@ -44,3 +45,16 @@ def listed(place: str) -> dict[str, str]:
     """Expressions that are known to have no data in ``place`` (``machine`` or ``cluster``), with the reason."""
     lines: Iterable[dict[str, Any]] = yaml.safe_load((HERE / "without_data.yaml").read_text(encoding="utf-8"))
     return {line["expression"]: line["reason"] for line in lines if place in line["places"]}
+
+
+def rule_names() -> set[str]:
+    """Names of the alerts and of the recorded series."""
+    return {one.where for one in expressions() if ": " not in one.where}
+
+
+def without_data(prometheus: PrometheusClient) -> set[str]:
+    """What has no data now: expressions of graphs and recorded series, and the parts that alerts compare."""
+    texts: set[str] = set()
+    for one in expressions():
+        texts |= set(prometheus.operands(one.text)) if one.alert else {one.text}
+    return {text for text in texts if not prometheus.now(text)}

@@ -40,10 +40,12 @@ class PrometheusClient:
         """What an alert compares and combines, each an expression that has data while nothing is the matter."""
         return list(dict.fromkeys(_operands(self.get("parse_query", query=expression))))
 
-    def targets(self) -> dict[str, list[str]]:
-        """What is wrong with each target, by job; an empty text for one that is up."""
+    def targets(self, **labels: str) -> dict[str, list[str]]:
+        """What is wrong with each target that has the labels, by job; an empty text for one that is up."""
         found: dict[str, list[str]] = {}
         for target in self.get("targets", state="active")["activeTargets"]:
+            if not labels.items() <= target["labels"].items():
+                continue
             wrong = "" if target["health"] == "up" else target["lastError"] or target["health"]
             found.setdefault(target["labels"]["job"], []).append(wrong)
         return found

@@ -12,7 +12,7 @@ import streamlit as st
 
 sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).resolve().parents[1] / "dashboard")]
 
-from expressions import expressions, listed  # noqa: E402
+from expressions import expressions, listed, without_data  # noqa: E402
 from opening import figures, open_page, words  # noqa: E402
 from programs import TOOLS, wait_until  # noqa: E402
 from watched import MONITORS, Watched, watched  # noqa: E402
@@ -30,14 +30,6 @@ def system(postgres_server, migrated_template, tmp_path_factory) -> Iterator[Wat
             pytest.skip(f"{name} is not built: make tools (needs Go)")
     with watched(postgres_server, migrated_template, tmp_path_factory.mktemp("watched")) as found:
         yield found
-
-
-def without_data(system: Watched) -> set[str]:
-    """Expressions without data now: all but alerts', and what alerts compare."""
-    texts = set()
-    for one in expressions():
-        texts |= set(system.prometheus.operands(one.text)) if one.alert else {one.text}
-    return {text for text in texts if not system.prometheus.now(text)}
 
 
 def test_every_target_is_up(system):
@@ -60,8 +52,12 @@ def test_every_rule_is_evaluated(system):
 
 def test_every_expression_has_data_or_is_listed_with_the_reason(system):
     known = listed("machine")
-    wait_until(lambda: without_data(system) <= set(known), SECONDS, lambda: f"data for {without_data(system) - set(known)}")
-    assert set(known) == without_data(system), "listed, and has data nevertheless"
+    wait_until(
+        lambda: without_data(system.prometheus) <= set(known),
+        SECONDS,
+        lambda: f"data for {without_data(system.prometheus) - set(known)}",
+    )
+    assert set(known) == without_data(system.prometheus), "listed, and has data nevertheless"
 
 
 def test_no_alert_fires_in_a_system_without_trouble(system):
