@@ -103,6 +103,10 @@ def _selector(node: Any) -> str:
     return f"{node['name']}{f'{{{matchers}}}' if matchers else ''}{span}"
 
 
+def _subquery(node: Any) -> str:
+    return f"{text_of(node['expr'])}[{_duration(node['range'])}:{_duration(node['step']) if node['step'] else ''}]"
+
+
 def _duration(milliseconds: int) -> str:
     for unit, size in (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000)):
         if milliseconds % size == 0:
@@ -118,4 +122,5 @@ _PRINTERS: dict[str, Callable[[Any], str]] = {
     "binaryExpr": _binary,
     "vectorSelector": _selector,
     "matrixSelector": _selector,
+    "subquery": _subquery,
 }
