@@ -17,6 +17,9 @@ TAG ?=
 LOAD_IMAGES ?=
 POSTGRES_IMAGE ?=
 MINIO_IMAGE ?=
+STATSD_IMAGE ?=
+GIT_DIRECTORY ?=
+GIT_URL ?=
 API_SERVER_STOP ?=
 API_SERVER_START ?=
 
@@ -92,8 +95,11 @@ screenshots: setup ## the same, and its pictures for the README
 test-cluster: setup ## build and load the images, then test on the cluster that KUBECONFIG names
 	@tag=$$("$(python)" task_images/build.py --print-tag) || exit; \
 	"$(python)" task_images/build.py --prefix $(cluster_prefix) --tag "$$tag" $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") || exit; \
-	$(if $(LOAD_IMAGES),$(LOAD_IMAGES) $$(docker images --filter "reference=$(cluster_prefix)*:$$tag" --format "{{.Repository}}:{{.Tag}}") || exit;) \
+	docker tag $(cluster_prefix)serving:"$$tag" $(cluster_prefix)serving:"$$tag-other" || exit; \
+	$(if $(LOAD_IMAGES),$(LOAD_IMAGES) $$(docker images --filter "reference=$(cluster_prefix)*:$$tag" --format "{{.Repository}}:{{.Tag}}") \
+	  $(cluster_prefix)serving:"$$tag-other" || exit;) \
 	CT_IMAGE_PREFIX=$(cluster_prefix) CT_IMAGE_TAG="$$tag" CT_POSTGRES_IMAGE="$(POSTGRES_IMAGE)" CT_MINIO_IMAGE="$(MINIO_IMAGE)" \
+	CT_STATSD_IMAGE="$(STATSD_IMAGE)" CT_OTHER_SERVING_TAG="$$tag-other" CT_GIT_DIRECTORY="$(GIT_DIRECTORY)" CT_GIT_URL="$(GIT_URL)" \
 	CT_API_SERVER_STOP="$(API_SERVER_STOP)" CT_API_SERVER_START="$(API_SERVER_START)" \
 	.envs/dev/bin/pytest -m cluster $(if $(TESTS),$(TESTS),tests/cluster)
 

@@ -30,12 +30,12 @@ AMOUNTS = {"type": "object", "additionalProperties": False, "properties": {"cpu"
 DEFINITIONS: dict[str, Any] = {
     "resources": {
         "type": "object",
-        "description": "Requests and limits of a container; memory is limited, CPU is not.",
+        "description": "Requests and limits of a container; the limit of memory is what is requested, that of CPU is generous.",
         "required": ["requests", "limits"],
         "additionalProperties": False,
         "properties": {
             "requests": {**AMOUNTS, "required": ["cpu", "memory"]},
-            "limits": {**AMOUNTS, "required": ["memory"]},
+            "limits": {**AMOUNTS, "required": ["cpu", "memory"]},
         },
     },
     "global": {

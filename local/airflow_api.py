@@ -77,9 +77,14 @@ class Airflow:
         parameters = {"state": ["queued", "running"], "order_by": "run_after", "limit": 100}
         return [str(run["dag_run_id"]) for run in self._get(f"/dags/{dag}/dagRuns", params=parameters)["dag_runs"]]
 
+    def run(self, dag: str, run: str) -> dict[str, Any]:
+        """A run as Airflow shows it: its state, its times, the version of its bundle."""
+        found: dict[str, Any] = self._get(f"/dags/{dag}/dagRuns/{run}")
+        return found
+
     def state(self, dag: str, run: str) -> str:
         """The state of a run."""
-        return str(self._get(f"/dags/{dag}/dagRuns/{run}")["state"])
+        return str(self.run(dag, run)["state"])
 
     def tasks(self, dag: str, run: str) -> list[Task]:
         """The tasks of a run that have been touched, in the order in which they began."""

@@ -39,11 +39,12 @@ envFrom:
       mountPath: /tmp
 - name: passwords
   image: {{ include "airflow.image" . }}
-  command: [cp, /run/passwords/passwords.json, /opt/airflow/passwords.json]
+  # Secrets are mounted read-only, and cp would keep that.
+  command: [install, --mode=600, /run/passwords/passwords.json, /opt/airflow/passwords.json]
   {{- include "ct.containerSecurity" . | nindent 2 }}
   resources:
     requests: {cpu: 10m, memory: 32Mi}
-    limits: {memory: 32Mi}
+    limits: {cpu: "1", memory: 32Mi}
   volumeMounts:
     - name: home
       mountPath: /opt/airflow
@@ -63,7 +64,7 @@ envFrom:
 {{- if $net.databaseCidr }}
 {{- $flows = append $flows (dict "cidr" $net.databaseCidr "port" 5432) }}
 {{- else }}
-{{- $flows = append $flows (dict "app" "databases" "peerComponent" "server" "port" 5432) }}
+{{- $flows = append $flows (dict "store" "databases" "port" 5432) }}
 {{- end }}
 {{- if .Values.metrics.enabled }}
 {{- $flows = append $flows (dict "app" "airflow" "peerComponent" "statsd" "port" 9125 "protocol" "UDP") }}

@@ -2,9 +2,10 @@
      Takes (dict "root" $ "component" "server" "ingress" LIST "egress" LIST); a flow is one of
        dict "app" "mlflow" "port" 5000                       pods of a chart, in the same namespace
        dict "app" "airflow" "peerComponent" "scheduler" "port" 1
+       dict "store" "databases" "port" 5432                  pods that keep data, whoever made them: an operator's, too
        dict "namespace" "monitoring" "port" 5000             every pod of a namespace
        dict "cidr" "0.0.0.0/0" "except" LIST "port" 443      an address range
-     and may have "protocol" UDP. */}}
+     and may have "protocol" UDP. With "store" in place of its own labels the policy is for the pods of that name. */}}
 {{- define "ct.networkPolicy" -}}
 apiVersion: networking.k8s.io/v1
 kind: NetworkPolicy
@@ -16,7 +17,11 @@ metadata:
 spec:
   podSelector:
     matchLabels:
+      {{- if .store }}
+      {{- include "ct.store" .store | nindent 6 }}
+      {{- else }}
       {{- include "ct.selector" . | nindent 6 }}
+      {{- end }}
   policyTypes: [Ingress, Egress]
   ingress:
     {{- range .ingress }}
@@ -51,6 +56,10 @@ ipBlock:
 namespaceSelector:
   matchLabels:
     kubernetes.io/metadata.name: {{ .namespace }}
+{{- else if .store }}
+podSelector:
+  matchLabels:
+    {{- include "ct.store" .store | nindent 4 }}
 {{- else }}
 podSelector:
   matchLabels:
@@ -110,4 +119,9 @@ spec:
                 port:
                   number: {{ .port }}
 {{- end }}
+{{- end }}
+
+{{/* The label of pods that keep data. It is ours: CloudNativePG writes app.kubernetes.io/* on its pods itself. Takes the name. */}}
+{{- define "ct.store" -}}
+continuous-training/store: {{ . }}
 {{- end }}
