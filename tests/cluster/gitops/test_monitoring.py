@@ -16,7 +16,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "integration/monitoring"))
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 
 JOBS = {"serving", "mlflow", "databases-exporter", "airflow-statsd", "object-store", "data-source"}
 OPERATED = "monitoring"
@@ -39,7 +39,7 @@ def prometheus(repository: Any) -> Iterator[Any]:
     dashboard.write_text(dashboard.read_text() + f"prometheusUrl: http://prometheus-operated.{OPERATED}:9090\n")
     commit = repository.push("with metrics, rules and dashboards")
     gitops.refresh(gitops.ROOT_APPLICATION)
-    gitops.wait_for(180, "observability is healthy", lambda: gitops.is_well("observability"))
+    gitops.wait_for(600, "observability is healthy", lambda: gitops.is_well("observability"))
     gitops.settle("dashboard", commit)
     with forwarded(OPERATED, "prometheus-operated", 9090) as port:
         yield PrometheusClient(f"http://127.0.0.1:{port}")

@@ -28,6 +28,8 @@ from local.postgres import free_port  # noqa: E402
 from tools import TOOLS, run_tool  # noqa: E402
 
 SCRAPE_SECONDS = 2
+START_SECONDS = 600
+"""How long a program may take to be healthy, on a machine that has much else to do."""
 DAGS = """
 from datetime import datetime
 from airflow.sdk import DAG, task
@@ -75,7 +77,7 @@ def answers(url: str) -> bool:
 
 @contextmanager
 def running(command: Sequence[object], log: Path, env: Mapping[str, str], health: str = "") -> Iterator[None]:
-    """A program for the time of the block, up to 240 s after its start healthy."""
+    """A program for the time of the block, healthy when the block begins."""
     with log.open("ab") as output:
         process = subprocess.Popen(
             [*map(str, command)], env=dict(env), stdout=output, stderr=output, cwd=log.parent, start_new_session=True
@@ -86,7 +88,7 @@ def running(command: Sequence[object], log: Path, env: Mapping[str, str], health
         return not health or answers(health)
 
     try:
-        wait_until(healthy, 240, lambda: log.read_text()[-4000:])
+        wait_until(healthy, START_SECONDS, lambda: log.read_text()[-4000:])
         yield
     finally:
         if process.poll() is None:

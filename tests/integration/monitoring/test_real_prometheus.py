@@ -17,7 +17,7 @@ from opening import figures, open_page, words  # noqa: E402
 from programs import TOOLS, wait_until  # noqa: E402
 from watched import MONITORS, Watched, watched  # noqa: E402
 
-pytestmark = [pytest.mark.integration, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.integration, pytest.mark.timeout(2400)]
 
 SECONDS = 150
 """How long an expression may take to have data: annotations need the next full minute."""
