@@ -10,6 +10,7 @@ SOURCE_URL ?=
 LISTINGS ?=
 ONCE ?=
 TESTS ?=
+WORKERS ?= 2
 IMAGES ?=
 BASE_IMAGE ?=
 PREFIX ?= continuous-training/
@@ -82,8 +83,10 @@ stop: local ## stop what runs in STATE, from another terminal
 clean: local ## remove STATE with everything in it; never asks
 	@exec $(stack) clean --state "$(STATE)"
 
-test: setup ## unit, contract and integration tests (TESTS=path for some of them)
-	@.envs/dev/bin/pytest -m "not browser and not cluster and not bench" $(TESTS)
+# The tests of a file share what its fixtures started, so they stay in one process. tests/conftest.py says which files begin.
+test: setup ## unit, contract and integration tests (TESTS=path for some of them, WORKERS=0 for one process)
+	@.envs/dev/bin/pytest -n "$(WORKERS)" --dist loadfile --no-loadscope-reorder \
+	  -m "not browser and not cluster and not bench" $(TESTS)
 
 test-browser: setup ## walk through the pages in Chromium, on the history that make demo ONCE=1 left in STATE
 	@CT_BROWSER_STATE="$(STATE)" .envs/dev/bin/pytest -m browser $(if $(TESTS),$(TESTS),tests/browser)

@@ -2,7 +2,8 @@
 
 An image is named by the release and the last commit that touched what it is made from, which its Dockerfile says: the files it
 copies, and itself. So a commit that touches none of them needs no build, and a build that failed is tried again by the next
-commit. Prints a JSON list of {name, dockerfile, reference, tag, revision}. Standard library and git only.
+commit. Prints a JSON list of {name, dockerfile, reference, tag, revision}. With --of DIRECTORY, whose files hold one line
+NAME=REFERENCE@DIGEST each, it prints those of these lines whose image is in the list. Standard library and git only.
 """
 
 from __future__ import annotations
@@ -72,16 +73,28 @@ def outdated(prefix: str, images: str, root: Path = ROOT) -> list[Candidate]:
     return [candidate for candidate in candidates(prefix, root) if not known(candidate)]
 
 
+def still_wanted(wanted: list[Candidate], published: list[str]) -> list[str]:
+    """Those of the lines NAME=REFERENCE@DIGEST that name a wanted image by its very reference."""
+    references = {f"{candidate.name}={candidate.reference}" for candidate in wanted}
+    return [line for line in published if line.partition("@")[0] in references]
+
+
 def main() -> int:
     """Print the list."""
     parser = argparse.ArgumentParser(description="Which images an environment does not have yet.")
     parser.add_argument("environment")
     parser.add_argument("--prefix", required=True, help="what stands before the names")
     parser.add_argument("--all", action="store_true", help="every image, published or not")
+    parser.add_argument("--of", type=Path, metavar="DIRECTORY", help="only what these files publish, as bump.py takes it")
     given = parser.parse_args()
     file = ROOT / "argocd-apps" / "environments" / given.environment / "images.yaml"
     images = "" if given.all else file.read_text(encoding="utf-8")
-    print(json.dumps([candidate.__dict__ for candidate in outdated(given.prefix, images)]))
+    found = outdated(given.prefix, images)
+    if given.of:
+        lines = [file.read_text(encoding="utf-8").strip() for file in sorted(given.of.iterdir())]
+        print(*still_wanted(found, lines), sep="\n")
+    else:
+        print(json.dumps([candidate.__dict__ for candidate in found]))
     return 0
 
 

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import logging
-from typing import Any
 
 from ct_contract import BadDataError, ContractError, TaskInput, TaskResult
 from ct_decisions.evidence import Signal
 from ct_decisions.judging import judge
 from ct_decisions.measurement import measurement
+from ct_decisions.once import decide_once
 from ct_decisions.policy import Policy, load_policy
 from ct_decisions.reasons import render
 from ct_decisions.registry import PRODUCTION, Registry, Version
 from ct_decisions.retrain import Manual, decide
 from ct_store.connection import Connection, connect
-from ct_store.ledger import find_decision, record_decision, record_step
+from ct_store.ledger import record_decision, record_step
 
 from ct_assess.signals import measure
 
@@ -29,15 +29,7 @@ def assess(payload: TaskInput) -> TaskResult:
     batch_id: int = payload.require("batch_id", int)
     manual = _manual(payload)
     with connect("assess") as connection:
-        decision = _find(connection, payload)
-        if decision is None:
-            _decide(connection, payload, batch_id, manual)
-            connection.commit()
-            decision = _find(connection, payload)
-        else:
-            log.info("this run has decided before; nothing is measured again")
-    if decision is None:
-        raise RuntimeError("the decision was recorded and is not there")
+        decision = decide_once(connection, payload, "retrain", lambda: _decide(connection, payload, batch_id, manual))
     return TaskResult(
         task=payload.task,
         run_id=payload.run_id,
@@ -60,10 +52,6 @@ def _manual(payload: TaskInput) -> Manual | None:
     if not author or not reason:
         raise ContractError("a forced training needs an author and a reason: both are kept with the decision")
     return Manual(author=author, reason=reason)
-
-
-def _find(connection: Connection, payload: TaskInput) -> dict[str, Any] | None:
-    return find_decision(connection, dag_id=payload.dag_id, run_id=payload.run_id, kind="retrain")
 
 
 def _decide(connection: Connection, payload: TaskInput, batch_id: int, manual: Manual | None) -> None:

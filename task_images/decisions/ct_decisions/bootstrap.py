@@ -8,7 +8,7 @@ Application, 1997, section 3.8). Percentile intervals; deterministic for a seed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -18,16 +18,27 @@ from ct_decisions.policy import BootstrapPolicy
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.intp]
 
+INFINITELY = 1e9
+
 _CHUNK_CELLS = 4_000_000
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A statistic and its interval."""
+    """A statistic and its interval.
+
+    ``areas`` are the clusters that the interval rests on, None where it is not one of clusters. Of a single cluster every
+    resample is the same, so that the interval has no width, and of a few it is far too narrow.
+    """
 
     value: float
     low: float
     high: float
+    areas: int | None = None
+
+    def can_prove(self, least_areas: int) -> bool:
+        """Whether the interval rests on so many clusters."""
+        return self.areas is None or self.areas >= least_areas
 
 
 class Clusters:
@@ -54,11 +65,17 @@ class Clusters:
             yield drawn
 
 
-def interval(resampled: Floats, value: float, policy: BootstrapPolicy) -> Estimate:
-    """The percentile interval of resampled statistics, shape (resamples,)."""
+def interval(resampled: Floats, value: float, policy: BootstrapPolicy, areas: int | None = None) -> Estimate:
+    """The percentile interval of resampled statistics, shape (resamples,), from so many clusters."""
     tail = (1 - policy.confidence) / 2
     low, high = np.quantile(resampled[np.isfinite(resampled)], [tail, 1 - tail])
-    return Estimate(float(value), float(low), float(high))
+    return Estimate(float(value), float(low), float(high), areas)
+
+
+def _over(numerator: Floats, denominator: Floats) -> Floats:
+    """The quotient of errors; where there is none to divide by, 1 if both are 0, else a number that can be stored."""
+    without: Floats = np.where(np.asarray(numerator) > 0, INFINITELY, 1.0)
+    return np.divide(numerator, denominator, out=without, where=np.asarray(denominator) > 0)
 
 
 def _of_sums(
@@ -73,7 +90,7 @@ def _of_sums(
 def mean(values: Floats, clusters: Clusters, policy: BootstrapPolicy) -> Estimate:
     """The mean of (n,) values."""
     value, resampled = _of_sums(lambda total, n: total / n, clusters, [values, np.ones(len(values))], policy)
-    return interval(resampled, value, policy)
+    return interval(resampled, value, policy, clusters.count)
 
 
 def ratio_of_means(
@@ -83,15 +100,17 @@ def ratio_of_means(
     denominator_clusters: Clusters,
     policy: BootstrapPolicy,
 ) -> Estimate:
-    """Mean of one set of rows over the mean of another set, the two resampled independently."""
+    """Mean of one set of rows over the mean of another set, the two resampled independently; the fewer areas count."""
 
     def divide(total: Floats, n: Floats) -> Floats:
         return total / n
 
     above, above_resampled = _of_sums(divide, numerator_clusters, [numerator, np.ones(len(numerator))], policy)
-    other = BootstrapPolicy(resamples=policy.resamples, confidence=policy.confidence, seed=policy.seed + 1)
+    other = replace(policy, seed=policy.seed + 1)
     below, below_resampled = _of_sums(divide, denominator_clusters, [denominator, np.ones(len(denominator))], other)
-    return interval(above_resampled / below_resampled, above / below, policy)
+    areas = min(numerator_clusters.count, denominator_clusters.count)
+    value = float(_over(np.asarray(above), np.asarray(below)))
+    return interval(_over(above_resampled, below_resampled), value, policy, areas)
 
 
 def relative_change(
@@ -103,11 +122,11 @@ def relative_change(
     """
 
     def change(ours: Floats, theirs: Floats) -> Floats:
-        ratio = ours / theirs
+        ratio = _over(ours, theirs)
         return (np.sqrt(ratio) if root else ratio) - 1
 
     value, resampled = _of_sums(change, clusters, [challenger, champion], policy)
-    return interval(resampled, value, policy)
+    return interval(resampled, value, policy, clusters.count)
 
 
 def median(values: Floats, clusters: Clusters, policy: BootstrapPolicy) -> Estimate:
@@ -121,7 +140,7 @@ def median(values: Floats, clusters: Clusters, policy: BootstrapPolicy) -> Estim
             reached = np.cumsum(weights[index])
             resampled[position] = ordered[np.searchsorted(reached, reached[-1] / 2)]
             position += 1
-    return interval(resampled, float(np.median(values)), policy)
+    return interval(resampled, float(np.median(values)), policy, clusters.count)
 
 
 def auc(
@@ -130,7 +149,7 @@ def auc(
     """How often a positive row scores above a negative one of its fold, ties half; all arguments have shape (n,).
 
     Scores of different folds come from different classifiers and are never compared. The clusters of both sides are
-    drawn together, so that an area that has rows on both counts on both.
+    drawn together, so that an area that has rows on both counts on both. The side of fewer areas counts for the interval.
     """
     order = np.lexsort((scores, folds))
     fold, score = folds[order], scores[order]
@@ -150,4 +169,5 @@ def auc(
         return float(ours @ (below + theirs / 2)) / pairs if pairs else float("nan")
 
     resampled = [statistic(drawn[cluster]) for weights in clusters.weights(policy) for drawn in weights]
-    return interval(np.asarray(resampled), statistic(np.ones(len(scores))), policy)
+    areas = min(len(np.unique(clusters.index[side])) for side in (positive, ~positive))
+    return interval(np.asarray(resampled), statistic(np.ones(len(scores))), policy, areas)

@@ -17,7 +17,8 @@ from ct_decisions.rules import DRIFT_OF_COLUMNS, WATCHED
 _LIMITS = {"log_bias": "bias", "interval_coverage": "coverage"}
 """Keys of the policy that are not called as their signal."""
 
-_PROVEN_BY_INTERVAL = ("error_ratio", "log_bias", "interval_coverage", "domain_auc")
+PROVEN_BY_INTERVAL = ("error_ratio", "log_bias", "interval_coverage", "domain_auc")
+"""Signals that are judged by their interval, and so not where it rests on too few zip codes."""
 
 
 def judge(policy: RetrainPolicy, signal: Signal) -> Signal:
@@ -30,6 +31,8 @@ def judge(policy: RetrainPolicy, signal: Signal) -> Signal:
         raise ValueError(f"the policy has no limit for the signal {signal.name!r}")
     limit = float(getattr(policy, key))
     note = dict(signal.note)
+    if signal.name in PROVEN_BY_INTERVAL and note.get("areas") is not None:
+        note["required_areas"] = policy.least_areas
     if signal.name in WATCHED:
         note["watch"] = getattr(policy, f"{signal.name}_watch")
     return replace(signal, threshold=limit, note=note, verdict=_verdict(policy, signal, limit))
@@ -38,13 +41,16 @@ def judge(policy: RetrainPolicy, signal: Signal) -> Signal:
 def _verdict(policy: RetrainPolicy, signal: Signal, limit: float) -> SignalVerdict:
     if signal.value is None:
         return "n/a"
-    if signal.name in _PROVEN_BY_INTERVAL:
+    if signal.name in PROVEN_BY_INTERVAL:
         if signal.ci_low is None or signal.ci_high is None:
             return "n/a"
-        return _by_interval(policy, signal.name, Estimate(signal.value, signal.ci_low, signal.ci_high), limit)
+        estimate = Estimate(signal.value, signal.ci_low, signal.ci_high, signal.note.get("areas"))
+        return _by_interval(policy, signal.name, estimate, limit) if estimate.can_prove(policy.least_areas) else "n/a"
     if signal.name in DRIFT_OF_COLUMNS:
         watch: float = getattr(policy, f"{signal.name}_watch")
         return "fire" if signal.value >= limit else "watch" if signal.value >= watch else "ok"
+    if signal.name == "unsound_answers":  # the limit is the most that is allowed
+        return "fire" if signal.value > limit else "ok"
     return "fire" if matters(signal, limit) and signal.value >= limit and signal.value > 0 else "ok"
 
 
@@ -62,12 +68,13 @@ def _by_interval(policy: RetrainPolicy, name: str, estimate: Estimate, limit: fl
 
 
 def judge_estimate(policy: RetrainPolicy, name: str, estimate: Estimate, note: Mapping[str, Any] | None = None) -> Signal:
-    """A judged signal with an interval."""
+    """A judged signal with an interval; ``note.areas`` says on how many zip codes it rests."""
+    areas = {} if estimate.areas is None else {"areas": estimate.areas}
     return judge(
         policy,
         Signal(
             name=name, value=estimate.value, ci_low=estimate.low, ci_high=estimate.high, threshold=None, verdict="n/a",
-            note=note or {},
+            note={**(note or {}), **areas},
         ),
     )  # fmt: skip
 

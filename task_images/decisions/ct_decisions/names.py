@@ -20,7 +20,7 @@ EVIDENCE: Mapping[str, tuple[str, str]] = {
         "Share of prices outside of the champion's training range",
         "Parte de los precios fuera de lo que el campeón vio al entrenar",
     ),
-    "unseen_status": ("Share of rows with an unseen status", "Parte de las filas con una situación nunca vista"),
+    "unseen_status": ("Share of rows with an unseen status", "Parte de las filas con un estado de venta nunca visto"),
     "unseen_state": ("Share of rows in an unseen state", "Parte de las filas en un estado nunca visto"),
     "unseen_zip3": ("Share of rows in an unseen zip area", "Parte de las filas en una zona postal nunca vista"),
     "unsound_answers": ("Share of new homes without a sound price", "Parte de las viviendas nuevas sin un precio válido"),

@@ -10,12 +10,11 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, TypeVar, get_type_hints
 
+from ct_decisions.policy_checks import mistakes
+
 POLICIES = Path(__file__).parent / "policies"
 POLICY_VARIABLE = "CT_POLICY"
 DEFAULT_POLICY = "strict"
-
-LINEAGE = ("code", "image_digest", "data", "seed", "policy", "retrain_decision", "golden_answers")
-"""What a policy can ask to be known of a challenger."""
 
 
 class PolicyError(ValueError):
@@ -37,6 +36,7 @@ class RetrainPolicy:
 
     minimum_rows: int
     minimum_share: float
+    least_areas: int
     error_ratio: float
     error_ratio_watch: float
     bias: float
@@ -67,6 +67,7 @@ class RetrainPolicy:
 class PromotionPolicy:
     """When a challenger becomes the champion; None switches a gate off."""
 
+    least_areas: int
     baseline_gain: float
     minimum_gain: float
     significant: bool
@@ -176,21 +177,17 @@ def read_policy(content: Any, source: str) -> Policy:
     for key in ("name", "version"):
         if not isinstance(content[key], str) or not content[key]:
             raise PolicyError(f"{source}: {key} is {content[key]!r}, expected a text (a version needs quotes)")
-    retrain = _part(RetrainPolicy, content["retrain"], source, "retrain")
-    _check_retrain(retrain, source)
-    promotion = _part(PromotionPolicy, content["promotion"], source, "promotion")
-    for unknown in set(promotion.lineage) - set(LINEAGE):
-        raise PolicyError(f"{source}: promotion.lineage names {unknown!r}, expected some of {', '.join(LINEAGE)}")
-    rollback = _part(RollbackPolicy, content["rollback"], source, "rollback")
-    _check_rollback(rollback, source)
-    return Policy(
+    policy = Policy(
         name=content["name"],
         version=content["version"],
         bootstrap=_part(BootstrapPolicy, content["bootstrap"], source, "bootstrap"),
-        retrain=retrain,
-        promotion=promotion,
-        rollback=rollback,
+        retrain=_part(RetrainPolicy, content["retrain"], source, "retrain"),
+        promotion=_part(PromotionPolicy, content["promotion"], source, "promotion"),
+        rollback=_part(RollbackPolicy, content["rollback"], source, "rollback"),
     )
+    for mistake in mistakes(policy):
+        raise PolicyError(f"{source}: {mistake}")
+    return policy
 
 
 def _part(kind: type[Part], content: Any, source: str, key: str) -> Part:
@@ -199,48 +196,6 @@ def _part(kind: type[Part], content: Any, source: str, key: str) -> Part:
     hints = get_type_hints(kind)
     _same_keys(set(content), set(hints), source, f"{key}.")
     return kind(**{name: _value(hints[name], value, f"{source}: {key}.{name}") for name, value in content.items()})
-
-
-_SHARES = (
-    "minimum_share", "coverage", "outside_support", "unseen_status", "unseen_state", "unseen_zip3", "unsound_answers",
-    "domain_auc", "domain_auc_watch", "relied_share", "schema_changed",
-)  # fmt: skip
-_WATCHED = ("error_ratio", "domain_auc", "psi", "wasserstein")
-_LEAST = {
-    "error_ratio_watch": 1, "domain_auc_watch": 0.5, "watches": 2, "psi_bins": 2, "classifier_rows": 100, "classifier_folds": 2,
-}  # fmt: skip
-
-
-def _check_retrain(policy: RetrainPolicy, source: str) -> None:
-    """Limits that contradict each other, or that no value could reach, are mistakes of whoever wrote them."""
-    where = f"{source}: retrain"
-    for name in _SHARES:
-        if getattr(policy, name) > 1:
-            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected a share from 0 to 1")
-    for name, least in _LEAST.items():
-        if getattr(policy, name) < least:
-            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected {least:g} or more")
-    pairs = [(f"{name}_watch", name) for name in _WATCHED] + [("bias_inner", "bias")]
-    for below, above in pairs:
-        low, high = getattr(policy, below), getattr(policy, above)
-        if low > high:
-            raise PolicyError(f"{where}.{below} is {low:g}, expected no more than {above}, which is {high:g}")
-
-
-def _check_rollback(policy: RollbackPolicy, source: str) -> None:
-    """A limit that nothing could pass, or evidence of nothing, is a mistake too."""
-    where = f"{source}: rollback"
-    if policy.errors is not None and policy.errors >= 1:
-        raise PolicyError(f"{where}.errors is {policy.errors:g}, expected a share below 1")
-    if policy.latency_ratio < 1:
-        raise PolicyError(f"{where}.latency_ratio is {policy.latency_ratio:g}, expected 1 or more")
-    for name in ("errors_requests", "latency_requests", "quality_rows", "quality_areas"):
-        if getattr(policy, name) < 2:
-            raise PolicyError(f"{where}.{name} is {getattr(policy, name):g}, expected 2 or more")
-    for name in ("errors_requests", "latency_requests"):
-        least, most = getattr(policy, name), policy.recent_requests
-        if least > most:
-            raise PolicyError(f"{where}.{name} is {least}, expected no more than recent_requests, which is {most}")
 
 
 def _value(hint: Any, value: Any, where: str) -> Any:

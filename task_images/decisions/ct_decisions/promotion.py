@@ -49,10 +49,12 @@ def superiority(policy: PromotionPolicy, change: Estimate | None) -> Gate:
     limit = -policy.minimum_gain
     if change is None:
         return Gate(name="superiority", code="REJECT_NOT_BETTER", value=None, threshold=limit, verdict="n/a")
-    proven = change.high < 0 or not policy.significant
+    can_prove = change.can_prove(policy.least_areas)
+    proven = (can_prove and change.high < 0) or not policy.significant
     better = change.value <= limit and (change.value < 0 or policy.minimum_gain > 0)
-    code = "REJECT_WORSE" if change.low > 0 else "REJECT_NOT_BETTER"
-    return _estimate("superiority", code, change, limit, passes=better and proven, note={"significant": policy.significant})
+    code = "REJECT_WORSE" if can_prove and change.low > 0 else "REJECT_NOT_BETTER"
+    note = {"significant": policy.significant} | ({} if can_prove else {"required_areas": policy.least_areas})
+    return _estimate("superiority", code, change, limit, passes=better and proven, note=note)
 
 
 def rmse(policy: PromotionPolicy, change: Estimate | None) -> Gate:
@@ -72,7 +74,8 @@ def bias(policy: PromotionPolicy, challenger: Estimate | None, champion: Estimat
         return _optional("bias", "REJECT_BIAS", challenger, None, None, note=note)
     limit = max(policy.bias, abs(champion.value) if champion else 0.0)
     nearest = 0.0 if challenger.low <= 0 <= challenger.high else min(abs(challenger.low), abs(challenger.high))
-    return _estimate("bias", "REJECT_BIAS", challenger, limit, passes=nearest <= limit, note=note)
+    passes = nearest <= limit if challenger.can_prove(policy.least_areas) else None
+    return _estimate("bias", "REJECT_BIAS", challenger, limit, passes=passes, note=note)
 
 
 def equity(policy: PromotionPolicy, statistic: str, challenger: float | None, champion: float | None) -> Gate:
@@ -129,12 +132,16 @@ def _holm_bound(part: SliceChange, confidence: float, remaining: int) -> float:
 
 
 def interval_fifths(policy: PromotionPolicy, coverages: Sequence[Estimate]) -> Gate:
-    """The 90 % interval holds in each fifth of the predicted price; ``coverages`` are those of the fifths, cheapest first."""
+    """The 90 % interval holds in each fifth of the predicted price; ``coverages`` are those of the fifths, cheapest first.
+
+    A fifth of too few zip codes is kept in the note and not judged.
+    """
     name, code, limit = "interval_fifths", "REJECT_INTERVALS", policy.coverage_fifth
     note: dict[str, Any] = {"fifths": [asdict(coverage) for coverage in coverages]}
-    if not coverages or limit is None:
+    judged = [item for item in enumerate(coverages, start=1) if item[1].can_prove(policy.least_areas)]
+    if not judged or limit is None:
         return Gate(name=name, code=code, value=None, threshold=limit, verdict="n/a", note=note)
-    position, lowest = min(enumerate(coverages, start=1), key=lambda item: item[1].high)
+    position, lowest = min(judged, key=lambda item: item[1].high)
     note |= {"fifth": position, "coverages": [coverage.value for coverage in coverages]}
     return _estimate(name, code, lowest, limit, passes=lowest.high >= limit, note=note)
 
@@ -178,22 +185,26 @@ def intervals(policy: PromotionPolicy, coverage: Estimate | None, calibration_ro
     level = (policy.coverage_low + policy.coverage_high) / 2
     luck = 1.96 * sqrt(level * (1 - level) / calibration_rows) if calibration_rows else 0.0
     highest = min(policy.coverage_high + luck, 1.0)
-    holds = coverage.high >= policy.coverage_low and coverage.low <= highest
+    holds = coverage.high >= policy.coverage_low and coverage.low <= highest if coverage.can_prove(policy.least_areas) else None
     note = {"highest": highest, "calibration_rows": calibration_rows}
     return _estimate("intervals", "REJECT_INTERVALS", coverage, policy.coverage_low, passes=holds, note=note)
 
 
 def area(policy: PromotionPolicy, change: Estimate | None, rows: int) -> Gate:
     """The MAE on the new batch's part of the hold-out; counts only where a gain there is enough."""
-    note = {"rows": rows, "required_rows": policy.area_rows}
+    note = {"rows": rows, "required_rows": policy.area_rows, "required_areas": policy.least_areas}
     if change is None:
         return Gate(name=NEW_BATCH, code="REJECT_NOT_BETTER", value=None, threshold=0, verdict="n/a", note=note)
-    proven = None if rows < policy.area_rows else change.high < 0
+    enough = rows >= policy.area_rows and change.can_prove(policy.least_areas)
+    proven = change.high < 0 if enough else None
     return _estimate(NEW_BATCH, "REJECT_NOT_BETTER", change, 0, passes=proven, note=note)
 
 
 def rest(policy: PromotionPolicy, change: Estimate | None) -> Gate:
     """The MAE on all other rows; counts only where a gain on the new batch is enough."""
+    if change is not None and not change.can_prove(policy.least_areas):
+        note = {"required_areas": policy.least_areas}
+        return _estimate(REST, "REJECT_WORSE", change, policy.area_rest, passes=None, note=note)
     return _optional(REST, "REJECT_WORSE", change, policy.area_rest, lambda c, limit: c.high <= limit)
 
 
@@ -246,9 +257,10 @@ def _estimate(
     note: Mapping[str, Any] | None = None,
 ) -> Gate:
     verdict: GateVerdict = "n/a" if passes is None else "pass" if passes else "fail"
+    areas = {} if estimate.areas is None else {"areas": estimate.areas}
     return Gate(
         name=name, code=code, value=estimate.value, ci_low=estimate.low, ci_high=estimate.high, threshold=limit,
-        verdict=verdict, note=note or {},
+        verdict=verdict, note={**(note or {}), **areas},
     )  # fmt: skip
 
 

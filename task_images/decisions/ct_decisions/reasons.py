@@ -5,11 +5,12 @@ The same function writes the task log, the ledger's readers, MLflow, the dashboa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, get_args
 
 from ct_decisions.counted import counted
 from ct_decisions.evidence import key_of
+from ct_decisions.invalid import failures
 from ct_decisions.rules import DRIFT_OF_COLUMNS, PERSISTENT_WATCH
 from ct_decisions.texts import ENGLISH, NEED_SUBJECT, SPANISH, Texts
 
@@ -92,7 +93,7 @@ class _Reason:
             "reason": str(facts.get("reason") or texts.no_reason),
             "stream": str(facts.get("stream") or ""),
             "number": texts.whole(batch),
-            "failures": self._failures(),
+            "failures": failures(texts, facts),
             "watches": texts.whole(facts.get("watches")),
             "stored": texts.whole(facts.get("batches_stored")),
             "waited": texts.duration(facts.get("waited")),
@@ -157,7 +158,7 @@ class _Reason:
         if line.get("ci_low") is not None and line.get("ci_high") is not None and line["ci_low"] != line["ci_high"]:
             signed = texts.with_sign(number) if texts.signed(name) else number
             detail.append(texts.interval.format(signed(line["ci_low"]), signed(line["ci_high"])))
-        elif line.get("ci_low") is not None:
+        elif line.get("ci_low") is not None and line.get("ci_high") is None:
             detail.append(texts.lower_bound.format(texts.with_sign(number)(line["ci_low"])))
         if note.get("highest") is not None:
             detail.append(texts.between.format(number(line["threshold"]), number(note["highest"])))
@@ -165,10 +166,15 @@ class _Reason:
             detail.append(texts.limits[name].format(texts.limit(name, line["threshold"], value)))
         if line.get("verdict") == "watch" and note.get("watch") is not None:
             detail.append(texts.watch_limit.format(texts.limit(name, note["watch"], value)))
+        if line.get("verdict") in ("fail", "n/a") and self._rests_on_few_areas(line):
+            detail.append(texts.few_areas.format(note["areas"], note["required_areas"]))
         values = self._named_values(line)
         words = {"feature": line.get("feature"), "columns": texts.listing(list(note.get("columns") or ())[:3])}
         words |= self._note_words(line)
-        text: str = sentence.format(number(value), **words) + (f" ({'; '.join(detail)})" if detail else "")
+        shown = number(value)
+        if name not in texts.numbers and value is not None and line.get("threshold") is not None:
+            shown = texts.percent_beside(value, line["threshold"])
+        text: str = sentence.format(shown, **words) + (f" ({'; '.join(detail)})" if detail else "")
         return text + (f": {values}" if values else "")
 
     def _variant_of(self, line: Mapping[str, Any]) -> str:
@@ -182,6 +188,8 @@ class _Reason:
             return f"{name}:by"
         if note.get("before") is not None:
             return f"{name}:before"
+        if line.get("value") == 1 and f"{name}:one" in self.texts.evidence:
+            return f"{name}:one"
         return name + ("+" if self.texts.signed(name) and (line.get("value") or 0) > 0 else "")
 
     def _clause(self, line: Mapping[str, Any], subject: str) -> str:
@@ -212,33 +220,6 @@ class _Reason:
             return ", ".join(values)
         return ", ".join(map(str, values[:3])) + ("…" if len(values) > 3 else "")
 
-    def _failures(self) -> str:
-        """What made a batch invalid: expectation, share of the rows, examples."""
-        parts = []
-        for failure in self.facts.get("failed") or ():
-            if not isinstance(failure, Mapping):
-                continue
-            column, expectation = failure.get("column") or "", failure.get("expectation")
-            words = self.texts.failures.get(column) or self.texts.failures.get(expectation)
-            text = (words.format(column) + ": " if words else "") + f"{column} {expectation}".strip()
-            if detail := self._failed_by(failure):
-                text += f" ({detail})"
-            if failure.get("examples"):
-                text += f": {', '.join(map(str, list(failure['examples'])[:3]))}"
-            parts.append(text)
-        return "; ".join(parts) or self.texts.no_reason
-
-    def _failed_by(self, failure: Mapping[str, Any]) -> str:
-        """By how much: a share against the largest that is allowed, or a number against the least that is needed."""
-        texts, detail = self.texts, []
-        if failure.get("share") is not None:
-            detail = [texts.percent(failure["share"])]
-            if failure.get("limit") is not None:
-                detail.append(texts.failed_limit.format(texts.percent(failure["limit"])))
-        elif failure.get("observed") is not None and failure.get("least") is not None:
-            detail = [texts.whole(failure["observed"]), texts.failed_least.format(texts.whole(failure["least"]))]
-        return "; ".join(detail)
-
     def _also(self) -> list[str]:
         """What else spoke for the decision, after the headline."""
         used = {key_of(line) for line in self.headline_lines()}
@@ -255,13 +236,35 @@ class _Reason:
                 lines = [self.gates["rmse"]]
         if not lines:
             return self._area_failed()
-        clauses = self.texts.listing([self._clause(line, self.texts.it) for line in lines])
+        clauses = self.texts.listing(
+            [self._clause(line, subject) for line, subject in zip(lines, self._subjects(lines), strict=True)]
+        )
         template = self.texts.would_have if self.decision["outcome"] == "skip" else self.texts.also
         return [template.format(clauses), *self._area_failed()]
 
+    @staticmethod
+    def _rests_on_few_areas(line: Mapping[str, Any]) -> bool:
+        note = line.get("note") or {}
+        return (note.get("areas") or 0) < (note.get("required_areas") or 0)
+
+    def _subjects(self, lines: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Of whom each clause speaks: who the sentence before spoke of, or else is named once."""
+        texts, code = self.texts, self.decision["code"]
+        spoken_of = self.decision["kind"] != "retrain" or code in ("TRAIN_PERFORMANCE_DEGRADED", "TRAIN_BIASED")
+        first = None if spoken_of else next((place for place, line in enumerate(lines) if line["name"] in NEED_SUBJECT), None)
+        return [texts.the_champion if place == first else texts.it for place in range(len(lines))]
+
     def _unjudged(self) -> str:
-        """Which triggers of a rollback could not be judged, and what it takes."""
+        """What could not be judged, and what it takes: triggers of a rollback, and signals of homes in too few zip codes."""
         texts = self.texts
+        if self.decision["code"] == "SKIP_NO_MATERIAL_CHANGE":
+            lines = [line for line in self.signals.values() if line["verdict"] == "n/a" and self._rests_on_few_areas(line)]
+            if not lines:
+                return ""
+            names = texts.listing([texts.unjudged_signals[line["name"]] for line in lines])
+            fewest = min((line["note"] for line in lines), key=lambda note: int(note["areas"]))
+            places = texts.few_areas.format(fewest["areas"], fewest["required_areas"])
+            return str(texts.unjudged.format(f"{names} ({places})"))
         if self.decision["kind"] != "rollback" or "unjudged" not in self.facts:
             return ""
         lines = [self.gates[name] for name in self.facts["unjudged"]]

@@ -43,7 +43,7 @@ AT_MOST = {
 def _estimate(gate: Gate) -> Estimate | None:
     if gate.value is None or gate.ci_low is None or gate.ci_high is None:
         return None
-    return Estimate(gate.value, gate.ci_low, gate.ci_high)
+    return Estimate(gate.value, gate.ci_low, gate.ci_high, gate.note.get("areas"))
 
 
 def _bias(policy: Policy, gate: Gate) -> Gate:

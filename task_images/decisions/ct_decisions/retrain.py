@@ -116,10 +116,17 @@ def _watched(
             continue
         counts[signal.key] = 1
         for before in earlier:
+            if drift and not _enough_to_drift(policy, before):
+                break
             if not any(other.key == signal.key and _is_watched(other) for other in before):
                 break
             counts[signal.key] += 1
     return counts
+
+
+def _enough_to_drift(policy: RetrainPolicy, signals: Sequence[Signal]) -> bool:
+    """Whether the new homes of a batch before were enough for a drift; its volume is their share of the champion's rows."""
+    return any(signal.name == "volume" and (signal.value or 0.0) >= policy.drift_share for signal in signals)
 
 
 def _is_watched(signal: Signal) -> bool:
@@ -141,7 +148,7 @@ def _closest(case: _Case) -> dict[str, Any] | None:
             found += [
                 {"signal": signal.key, "rule": code, "reached": _reached(case.policy, signal)}
                 for signal in case.signals
-                if signal.name in names and signal.value is not None and signal.threshold
+                if signal.name in names and signal.verdict != "n/a" and signal.threshold
             ]
     return max(found, key=lambda candidate: float(candidate["reached"]), default=None)
 
@@ -149,8 +156,8 @@ def _closest(case: _Case) -> dict[str, Any] | None:
 def _closest_drift(case: _Case) -> list[dict[str, Any]]:
     """Covariate drift needs the classifier and a column, so what has gone less far holds the rule back."""
     parts = [
-        [s for s in case.signals if s.name == "domain_auc" and s.value is not None],
-        [s for s in case.signals if s.name in DRIFT_OF_COLUMNS and s.value is not None and relied(case.policy, s)],
+        [s for s in case.signals if s.name == "domain_auc" and s.verdict != "n/a"],
+        [s for s in case.signals if s.name in DRIFT_OF_COLUMNS and s.verdict != "n/a" and relied(case.policy, s)],
     ]
     if not case.enough_to_drift or not all(parts):
         return []

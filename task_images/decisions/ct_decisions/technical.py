@@ -34,7 +34,7 @@ class ServingTrial:
 def lineage(policy: PromotionPolicy, unknown: Sequence[str]) -> Gate:
     """Everything that the policy asks for is known: who wants to train the model again can.
 
-    ``unknown`` are all of `ct_decisions.policy.LINEAGE` that are not known, whether the policy asks for them or not.
+    ``unknown`` are all of `ct_decisions.policy_checks.LINEAGE` that are not known, whether the policy asks for them or not.
     """
     missing = [name for name in policy.lineage if name in unknown]
     note = {"unknown": list(unknown)} | ({"missing": missing} if missing else {})

@@ -20,7 +20,13 @@ CHANGES = ("superiority", "rmse", "relative_error", "baseline", "new_batch", "re
            "error_real_prices")  # fmt: skip
 """Evidence that is a relative change: below zero is better."""
 
+MOST_DECIMALS = 4
+
 _HEADLINES: Mapping[str, Sequence[str]] = dict(RULES)
+
+
+def _decimals(share: float) -> int:
+    return 0 if share >= 99.95 or share == round(share) else 1 if share >= 1 else 2
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,14 @@ class Texts:
         if value is None:
             return "?"
         share = abs(float(value)) * 100
-        digits = 0 if share >= 99.95 or share == round(share) else 1 if share >= 1 else 2
+        return self.number(share, _decimals(share)) + self.percent_sign
+
+    def percent_beside(self, value: float, limit: float) -> str:
+        """A share as percent, with as many decimals as tell it from a limit that it misses by little."""
+        share, other = abs(float(value)) * 100, abs(float(limit)) * 100
+        digits = _decimals(share)
+        while share != other and round(share, digits) == round(other, digits) and digits < MOST_DECIMALS:
+            digits += 1
         return self.number(share, digits) + self.percent_sign
 
     @staticmethod

@@ -25,8 +25,9 @@ WORDS: dict[str, Any] = {
     "the_champion": "el modelo en producción {}",
     "between": "se exige entre el {} y el {}",
     "unjudged": "No se juzgó: {}.",
+    "few_areas": "viviendas en {} de las {} zonas postales que hacen falta",
     "nothing_asked": "la política no tiene activado ningún criterio",
-    "lower_bound": "con seguridad al menos un {}",
+    "lower_bound": "cota inferior {}",
     "failed_limit": "límite {}",
     "failed_least": "hacen falta al menos {}",
     "any_time": "el plazo dado",
@@ -64,7 +65,7 @@ WORDS: dict[str, Any] = {
         "TRAIN_NEW_CATEGORIES": "{batch}: se entrenó porque {evidence}.",
         "TRAIN_COVARIATE_DRIFT": "{batch}: se entrenó porque las viviendas cambiaron: {evidence}.",
         "TRAIN_SCHEMA_CHANGED": "{batch}: se entrenó porque cambiaron las columnas: {evidence}.",
-        "TRAIN_PERSISTENT_WATCH": "{batch}: se entrenó porque se repitió en {watches} lotes seguidos: {evidence}.",
+        "TRAIN_PERSISTENT_WATCH": "{batch}: se entrenó porque en {watches} lotes seguidos se observó lo mismo: {evidence}.",
         "TRAIN_VOLUME": "{batch}: se entrenó porque {evidence}.",
         "PROMOTE_FIRST_MODEL": "Se promovió {challenger} porque no existía modelo en producción; {evidence}.",
         "PROMOTE_BETTER": "Se promovió {challenger} porque, sobre las mismas filas de prueba que {champion}, {evidence}.",
@@ -131,8 +132,8 @@ WORDS: dict[str, Any] = {
             "{champion} sigue en producción aunque {evidence}: no hay versión a la que volver. Tiene que mirarlo una persona."
         ),
         "WATCH_NO_TARGET:withdrawn": (
-            "{champion} sigue en producción aunque {evidence}: {challenger}, la anterior, fue retirada de producción ella "
-            "misma. Tiene que mirarlo una persona; a mano se puede volver a cualquier versión."
+            "{champion} sigue en producción aunque {evidence}: {challenger}, la anterior, ya había sido retirada de "
+            "producción. Tiene que mirarlo una persona; a mano se puede volver a cualquier versión."
         ),
         "WATCH_NO_TARGET:broken": (
             "{champion} sigue en producción aunque {evidence}: {challenger}, la anterior, no se carga. "
@@ -166,7 +167,9 @@ WORDS: dict[str, Any] = {
         "volume": "las viviendas añadidas desde el modelo en producción son el {} de aquellas con las que se entrenó",
         "new_rows": "{} viviendas son nuevas",
         "leakage": "{} viviendas están a la vez en entrenamiento y en prueba",
+        "leakage:one": "{} vivienda está a la vez en entrenamiento y en prueba",
         "sound_answers": "{} de sus respuestas no son un precio válido",
+        "sound_answers:one": "{} de sus respuestas no es un precio válido",
         "baseline": "su MAE es un {} menor que el de la mediana del precio por pie cuadrado de la zona postal",
         "baseline+": "su MAE es un {} mayor que el de la mediana del precio por pie cuadrado de la zona postal",
         "superiority": "reduce el MAE un {}",
@@ -182,21 +185,31 @@ WORDS: dict[str, Any] = {
         "new_batch+": "aumenta el MAE en el lote nuevo un {}",
         "rest": "lo reduce en las demás filas un {}",
         "rest+": "lo aumenta en las demás filas un {}",
-        "lineage": "su linaje está incompleto, faltan {}",
-        "identifiers": "sus entradas que identifican una vivienda o contienen su precio son {}",
+        "lineage": "su linaje está incompleto, faltan {} datos",
+        "lineage:one": "su linaje está incompleto, falta {} dato",
+        "identifiers": "{} de sus entradas identifican una vivienda o contienen su precio",
+        "identifiers:one": "{} de sus entradas identifica una vivienda o contiene su precio",
         "signature": "sus entradas y salidas difieren de las de la API en {} puntos",
+        "signature:one": "sus entradas y salidas difieren de las de la API en {} punto",
         "signature:absent": "no tiene firma",
-        "libraries": "el entorno que sirve tiene otras versiones de {} de sus bibliotecas",
-        "loading": "no se carga en el entorno que sirve",
+        "libraries": "el entorno de servicio tiene otras versiones de {} de sus bibliotecas",
+        "libraries:one": "el entorno de servicio tiene otra versión de {} de sus bibliotecas",
+        "loading": "no se carga en el entorno de servicio",
         "load_seconds": "cargarla tarda {}",
         "artifact_size": "sus archivos ocupan {}",
         "requests": "no dio un precio válido a {} de {requests} peticiones",
-        "latency": "una fila le lleva {}",
+        "latency": "tarda {} en una fila",
         "memory": "ocupa {} de memoria",
         "parity": "sus respuestas difieren de las del entrenamiento en un factor de hasta 1 + {}",
         "repeatability": "sus respuestas a la misma petición difieren en un factor de hasta 1 + {}",
-        "prd": "valora con menos equidad lo barato y lo caro: PRD {challenger} en vez de {champion}, {} más lejos de 1",
-        "prb": "valora con menos equidad lo barato y lo caro: PRB {challenger} en vez de {champion}, {} más lejos de 0",
+        "prd": (
+            "valora de forma menos pareja las viviendas baratas y las caras: PRD {challenger} en vez de {champion}, {} más "
+            "lejos de 1"
+        ),
+        "prb": (
+            "valora de forma menos pareja las viviendas baratas y las caras: PRB {challenger} en vez de {champion}, {} más "
+            "lejos de 0"
+        ),
         "slices": "reduce el MAE un {} {slice}",
         "slices+": "aumenta el MAE un {} {slice}",
         "interval_fifths": "su intervalo del 90 % cubre el {} en el quinto {fifth} del precio estimado",
@@ -229,6 +242,12 @@ WORDS: dict[str, Any] = {
             "el error en precios reales, con {rows} precios en {areas} zonas postales y hacen falta {required} en "
             "{required_areas}"
         ),
+    },
+    "unjudged_signals": {
+        "error_ratio": "el error",
+        "log_bias": "el sesgo",
+        "interval_coverage": "la cobertura de los intervalos",
+        "domain_auc": "si las viviendas son de otro tipo",
     },
     "lineage": {
         "code": "la versión del código",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ct_decisions.policy import LINEAGE
+from ct_decisions.policy_checks import LINEAGE
 from house_prices.model import RAW_COLUMNS
 from house_prices.requests import TEXTS
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from ct_contract import BadDataError, TaskInput, TaskResult
 from ct_decisions.measurement import measurement
+from ct_decisions.once import decide_once
 from ct_decisions.policy import load_policy
 from ct_decisions.promotion import approval, blast_radius, decide
 from ct_decisions.reasons import render
@@ -17,7 +18,7 @@ from ct_decisions.registry import PRODUCTION, Registry, Version, unavailable
 from ct_decisions.report import question
 from ct_decisions.version_notes import publish_report, write_notes
 from ct_store.connection import Connection, connect
-from ct_store.ledger import find_decision, record_decision, record_event, record_step
+from ct_store.ledger import record_decision, record_event, record_step
 from ct_store.run_evidence import read_run
 from house_prices.frames import read_listings
 
@@ -46,15 +47,9 @@ def evaluate(payload: TaskInput) -> TaskResult:
     challenger = registry.require(number)
     with connect("evaluate") as connection:
         moved = reconcile(connection, registry, payload)
-        decision = _find(connection, payload)
-        if decision is None:
-            _decide(connection, payload, batch_id, registry, challenger)
-            connection.commit()
-            decision = _find(connection, payload)
-        else:
-            log.info("this run has decided before; nothing is scored again")
-        if decision is None:
-            raise RuntimeError("the decision was recorded and is not there")
+        decision = decide_once(
+            connection, payload, "promotion", lambda: _decide(connection, payload, batch_id, registry, challenger)
+        )
         if decision["challenger_version"] != number:
             raise BadDataError(
                 "OTHER_CHALLENGER",
@@ -81,10 +76,6 @@ def evaluate(payload: TaskInput) -> TaskResult:
             **({"question": question(decision)} if decision["outcome"] == "hold" else {}),
         },
     )
-
-
-def _find(connection: Connection, payload: TaskInput) -> dict[str, Any] | None:
-    return find_decision(connection, dag_id=payload.dag_id, run_id=payload.run_id, kind="promotion")
 
 
 def _decide(connection: Connection, payload: TaskInput, batch_id: int, registry: Registry, challenger: Version) -> None:

@@ -13,13 +13,14 @@ from typing import Any
 from ct_contract import BadDataError, NothingToDoError, TaskInput, TaskResult
 from ct_decisions import rollback as triggers
 from ct_decisions.evidence import Gate
+from ct_decisions.once import decide_once
 from ct_decisions.policy import Policy, load_policy
 from ct_decisions.reasons import render
 from ct_decisions.reconcile import read_ledger, reconcile
 from ct_decisions.registry import PREVIOUS, PRODUCTION, Registry, Version
 from ct_decisions.standing import MOVED_BY_HAND, ROLLED_BACK, standing
 from ct_store.connection import Connection, connect
-from ct_store.ledger import find_decision, record_decision
+from ct_store.ledger import record_decision
 
 from ct_evaluate.rivals import Rivals, errors_on_new_homes, errors_on_real_prices
 from ct_evaluate.served import real_prices, requests_before, requests_since
@@ -40,15 +41,7 @@ def watch(payload: TaskInput) -> TaskResult:
     registry = Registry()
     with connect("watch") as connection:
         moved = reconcile(connection, registry, payload)
-        decision = _find(connection, payload)
-        if decision is None:
-            _decide(connection, payload, registry, moved)
-            connection.commit()
-            decision = _find(connection, payload)
-        else:
-            log.info("this run has decided before; nothing is judged again")
-    if decision is None:
-        raise RuntimeError("the decision was recorded and is not there")
+        decision = decide_once(connection, payload, KIND, lambda: _decide(connection, payload, registry, moved))
     if decision["code"] == "WATCH_NO_TARGET":
         log.error("%s", render(decision, "en"))
     return TaskResult(
@@ -65,10 +58,6 @@ def watch(payload: TaskInput) -> TaskResult:
             "reason_es": render(decision, "es"),
         },
     )
-
-
-def _find(connection: Connection, payload: TaskInput) -> dict[str, Any] | None:
-    return find_decision(connection, dag_id=payload.dag_id, run_id=payload.run_id, kind=KIND)
 
 
 def _decide(connection: Connection, payload: TaskInput, registry: Registry, moved: list[dict[str, Any]]) -> None:

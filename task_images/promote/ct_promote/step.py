@@ -49,6 +49,8 @@ def promote(payload: TaskInput) -> TaskResult:
                 decision = approval.settle(
                     connection, payload, decision, action, lambda: _refuse_if_moved(registry, number, previous)
                 )
+                # The answer was recorded by a commit, with which the lock went.
+                hold_aliases(connection, registry.name)
             if _carried_out(connection, payload, decision, "promoted" if action == "promote" else "rejected"):
                 log.info("this was carried out before; what has happened to the aliases since then is left alone")
             else:

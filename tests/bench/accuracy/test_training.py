@@ -163,8 +163,8 @@ version with its report.
 
 Learner: {settings["learner"]}. Largest files, MB: {largest}. The accuracy of this model means nothing: its homes are copies.
 
-Machine: {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}; other work ran beside it at a
-higher priority, load averages at the end {load}. On such a machine the processors' seconds say more than the clock's.
+Machine: {os.cpu_count()} cores, niceness {os.nice(0)}, Linux {platform.release()}, Python {platform.python_version()}; load
+averages at the end {load}. Where other work ran beside it the processors' seconds say more than the clock's.
 """
         )
     assert measured.gigabytes < MOST_GIGABYTES

@@ -180,4 +180,4 @@ the end {load[0]:.1f} {load[1]:.1f} {load[2]:.1f}. The peak is the kernel's high
     if ROWS >= WHOLE:
         write_part("Speed: the evaluate step on 1.1 million listings", text)
     assert peak < MOST_MEGABYTES
-    assert cpu < 2 * MOST_SECONDS
+    assert cpu < MOST_SECONDS  # one core, so that two have it done in time

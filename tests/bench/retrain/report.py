@@ -29,6 +29,6 @@ def machine() -> str:
     """When and where."""
     load = " ".join(f"{value:.1f}" for value in os.getloadavg())
     return (
-        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores shared with other work (nice 19), Linux {platform.release()}, "
+        f"{time.strftime('%Y-%m-%d')}, {os.cpu_count()} cores, niceness {os.nice(0)}, Linux {platform.release()}, "
         f"Python {platform.python_version()}, load averages at the end {load}."
     )

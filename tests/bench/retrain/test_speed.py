@@ -210,5 +210,5 @@ and the fetching of the model included; the peak is the kernel's high-water mark
 
 {table}
 
-The bar of {MOST_SECONDS} seconds is asserted for the sum of both CPU columns, which is what one free core would need. The wall
-time is that of a process of the lowest priority on a machine whose cores had other work: it says how busy they were."""
+The bar of {MOST_SECONDS} seconds is asserted for the sum of both CPU columns, which is what one free core would need: what
+the clock says depends on the other work of the machine as well (niceness and load averages below)."""

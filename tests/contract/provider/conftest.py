@@ -21,13 +21,13 @@ from continuous_training.runners.docker import DockerRunner
 from continuous_training.runners.process import ProcessRunner
 from ct_contract import SecretRef, TaskCall, TaskInput
 
-if "CT_TEST_AIRFLOW_HOME" not in os.environ:
+if os.environ.get("CT_TEST_AIRFLOW_OF") != str(os.getpid()):  # a worker inherits what its parent chose
     home = tempfile.mkdtemp(prefix="ct-airflow-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     for name in [name for name in os.environ if name.startswith("AIRFLOW__")]:
         del os.environ[name]
     os.environ |= {
-        "CT_TEST_AIRFLOW_HOME": home,
+        "CT_TEST_AIRFLOW_OF": str(os.getpid()),
         "AIRFLOW_HOME": home,
         "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -66,7 +66,7 @@ ENVIRON = {**os.environ, "CT_DATABASE_URL": "postgresql://u:geheim@h/db", "AIRFL
 def wait_for():
     """Wait until something is so, and fail if it never is."""
 
-    def wait(condition, seconds=30):
+    def wait(condition, seconds=120):
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline, "it never happened"

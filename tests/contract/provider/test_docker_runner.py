@@ -29,7 +29,7 @@ def running(docker_place, log, wait_for):
     wait_for(docker_place.started)
     yield docker_place
     runner.stop()
-    thread.join(30)
+    thread.join(120)
 
 
 def orphan(docker_place, wait_for, launcher, way="wait", **inputs):
@@ -122,7 +122,7 @@ def test_a_container_that_somebody_removes_is_a_loss_that_a_retry_may_help(docke
     thread.start()
     wait_for(docker_place.started)
     docker_place.docker("rm", "--force", "--volumes", docker_place.container)
-    thread.join(30)
+    thread.join(120)
     assert caught == [f"the container {docker_place.container} was removed while its task ran; its work was rolled back"]
 
 

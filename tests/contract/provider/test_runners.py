@@ -87,7 +87,7 @@ def test_stop_ends_the_task_gently_then_firmly(place, log, wait_for, way, status
     thread.start()
     wait_for(place.started)
     runner.stop()
-    thread.join(30)
+    thread.join(120)
     assert not place.running()
     assert [outcome.status for outcome in outcomes] == [place.killed if status == "killed" else status]
     assert outcomes[0].result is None

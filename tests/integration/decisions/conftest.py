@@ -46,8 +46,7 @@ GOLDEN = [
 
 @pytest.fixture(scope="session")
 def logged_models(tracking_uri: str) -> dict[str, tuple[str, str, str]]:
-    """Models that were logged before, by their faults: address, id and run."""
-    mlflow.set_tracking_uri(tracking_uri)
+    """Models that were logged before on that server, by their faults: address, id and run."""
     return {}
 
 

@@ -163,7 +163,7 @@ def test_a_challenger_that_differs_by_luck_alone_is_not_promoted(world):
 def test_a_small_new_state_is_reason_enough_only_after_a_training_for_it(world, reason, code):
     """Cheap homes of a state where the champion is 40 % off: the MAE of all rows hardly moves."""
     world.add_batch(1, 5000)
-    world.add_batch(2, 250, state="Nevada", level=0.08, zips=range(89000, 89005))
+    world.add_batch(2, 250, state="Nevada", level=0.08, zips=range(89000, 89020))
     faults = {"states": ["California"]}
     world.add_version("1", alias="production", strange=float(np.log(0.08)) + 0.4, **faults)
     result = world.evaluate(2, world.add_version("1,2", reason=reason, strange=float(np.log(0.08)), **faults))

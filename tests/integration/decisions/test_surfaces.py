@@ -1,7 +1,7 @@
 """One sentence on every surface: the task's log and result, the ledger, MLflow, the report and the dashboard's row.
 
 One case of each outcome goes through the real steps on a real PostgreSQL and a real MLflow; every code and both languages
-are in tests/unit/decisions/test_reasons.py.
+are in tests/unit/decisions/test_reasons*.py.
 """
 
 import io

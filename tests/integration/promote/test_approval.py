@@ -1,5 +1,6 @@
 """A held promotion and its answer on a real MLflow registry and a real PostgreSQL: recorded first, carried out once."""
 
+import importlib.util
 import os
 import subprocess
 from pathlib import Path
@@ -9,6 +10,7 @@ from uuid import uuid4
 import mlflow
 import pytest
 from ct_contract import BadDataError, TaskInput, TaskResult
+from ct_decisions.reconcile import _LOCK as LOCK
 from ct_decisions.registry import Registry
 from ct_promote import step
 from ct_store.connection import connect
@@ -16,6 +18,10 @@ from ct_store.ledger import find_decision, record_decision, record_event
 from mlflow import MlflowClient
 
 pytestmark = pytest.mark.integration
+
+SPEC = importlib.util.spec_from_file_location("killing", Path(__file__).with_name("killing.py"))
+killing = importlib.util.module_from_spec(SPEC)
+SPEC.loader.exec_module(killing)
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -31,6 +37,7 @@ YES = {
     "timeout_seconds": 86400.0,
 }  # fmt: skip
 NO = {**YES, "answer": "reject", "comment": "too many prices move"}
+FREE = "SELECT pg_try_advisory_xact_lock(%s::int, hashtext(%s)) AS free"
 NOBODY = {**YES, "answer": "expired", "author": "", "comment": ""}
 
 
@@ -149,6 +156,30 @@ def test_a_refusal_or_silence_leaves_production_as_it_is(world, answer, code, by
     assert (tags["stage"], tags["ct.reason_code"], tags["ct.decided_by"]) == ("rejected", code, by)
 
 
+@pytest.mark.parametrize(("action", "answer"), [("promote", YES), ("reject", NO)])
+def test_nobody_else_moves_aliases_while_an_answer_is_carried_out(world, monkeypatch, action, answer):
+    """Recording the answer ends a transaction: a rollback at that moment must wait, and not meet aliases half moved."""
+    seen = []
+
+    def registry():
+        found = Registry()
+        call = found.client.set_model_version_tag
+
+        def watched(*args):
+            with connect("other") as other:
+                seen.append(other.execute(FREE, (LOCK, world.name)).fetchone()["free"])
+            return call(*args)
+
+        monkeypatch.setattr(found.client, "set_model_version_tag", watched)
+        return found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, "Registry", registry)
+        run(world, action, answer)
+    assert seen
+    assert not any(seen), "the lock on the model's aliases was free"
+
+
 def test_the_first_answer_of_a_run_counts(world):
     first = run(world, "promote", YES)
     assert run(world, "promote", {**YES, "author": "bob", "comment": "me too"}) == first
@@ -188,44 +219,22 @@ def test_the_report_in_the_run_tells_the_answer_in_both_languages(world):
     assert "| 2 | promovida |" in spanish
 
 
-CALLS = (
-    "set_registered_model_alias", "set_model_version_tag", "delete_registered_model_alias", "update_model_version", "log_text",
-)  # fmt: skip
+WHOLE = {"promote": 21, "reject": 18}
+"""Calls to the registry of a whole try; the last two are files of the report, after the ledger's lines."""
 
 
 @pytest.mark.parametrize(
-    ("action", "last"), [("promote", 0), ("promote", 3), ("promote", 18), ("promote", 20), ("reject", 0), ("reject", 16)]
-)
+    ("action", "last"),
+    [("promote", 0), ("promote", 3), ("promote", 18), ("promote", 20), ("promote", 21), ("reject", 0), ("reject", 17),
+     ("reject", 18)],
+)  # fmt: skip
 def test_killed_between_any_two_calls_and_run_again_it_ends_the_same(world, monkeypatch, action, last):
     """The n-th call to the registry is the last of the first try; the second try is whole and repeats no answer."""
-
-    class KilledError(BaseException):
-        pass
-
-    made = []
-
-    def registry():
-        found = Registry()
-        for name in CALLS:
-            call = getattr(found.client, name)
-
-            def counted(*args, _call=call, **kwargs):
-                if len(made) == last:
-                    raise KilledError
-                made.append(args)
-                return _call(*args, **kwargs)
-
-            monkeypatch.setattr(found.client, name, counted)
-        return found
-
     answer = YES if action == "promote" else NO
-    with monkeypatch.context() as patched:
-        patched.setattr(step, "Registry", registry)
-        try:
-            run(world, action, answer)
-        except KilledError:
-            assert len(made) == last
+    killed = killing.try_until(monkeypatch, step, last, lambda: run(world, action, answer))
+    assert killed == (last < WHOLE[action])
     first = approval(world)
+    assert first is not None, "the answer is kept before anything is done about it"
     run(world, action, answer)
     assert approval(world) == first
     ended = {"promote": {"production": "2", "previous": "1"}, "reject": {"production": "1"}}

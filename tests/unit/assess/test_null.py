@@ -15,10 +15,10 @@ SPLITS = 100
 AREAS, HOMES = 30, 40
 
 
-def answers(random):
+def answers(random, areas=AREAS):
     """Homes of areas whose price level the champion does not know: what it errs is mostly what it errs of the area."""
-    area = np.repeat(np.arange(AREAS), HOMES)
-    log_error = random.normal(0, 0.15, AREAS)[area] + random.normal(0, 0.10, len(area))
+    area = np.repeat(np.arange(areas), AREAS * HOMES // areas)
+    log_error = random.normal(0, 0.15, areas)[area] + random.normal(0, 0.10, len(area))
     return Answers(
         price=np.full(len(area), 3e5), log_error=log_error, inside=(np.abs(log_error) < 1.645 * 0.18).astype(float),
         sound=np.ones(len(area), dtype=bool), area=np.array([f"{code:05d}" for code in area], dtype=object),
@@ -26,11 +26,11 @@ def answers(random):
     )  # fmt: skip
 
 
-def trainings():
+def trainings(areas=AREAS):
     trained = 0
     for split in range(SPLITS):
         random = np.random.default_rng(split)
-        signals = error_signals(POLICY, answers(random), answers(random))
+        signals = error_signals(POLICY, answers(random, areas), answers(random))
         rows = AREAS * HOMES
         found = decide(POLICY.retrain, signals, champion_version="1", new_rows=rows, champion_rows=10 * rows)
         trained += found.outcome == "train"
@@ -44,3 +44,15 @@ def test_random_splits_of_one_population_hardly_ever_train():
 def test_a_bootstrap_of_rows_would_train_on_noise(monkeypatch):
     monkeypatch.setattr(errors, "Clusters", lambda labels: Clusters(np.arange(len(labels))))
     assert trainings() > 0.05 * SPLITS
+
+
+@pytest.mark.parametrize("areas", [1, 2, 5])
+def test_homes_of_a_few_areas_prove_nothing_of_the_champion(areas):
+    """Of one area every resample is the same: without a least number of areas, half of such batches trained."""
+    assert trainings(areas) == 0
+    signals = error_signals(POLICY, answers(np.random.default_rng(0), areas), answers(np.random.default_rng(1)))
+    judged = {signal.name: signal for signal in signals if signal.name in ("error_ratio", "log_bias", "interval_coverage")}
+    assert {signal.verdict for signal in judged.values()} == {"n/a"}
+    for signal in judged.values():
+        assert (signal.note["areas"], signal.note["required_areas"]) == (areas, 10)
+        assert signal.value is not None, "it is measured and kept all the same"

@@ -95,3 +95,28 @@ def test_the_interval_of_an_auc_is_that_of_areas():
     by_row = auc(scores, positive, folds, Clusters(np.arange(len(area))), POLICY)
     assert by_area.value == by_row.value
     assert by_area.high - by_area.low > 3 * (by_row.high - by_row.low)
+
+
+@pytest.mark.parametrize("error", [0.0, 0.1])
+def test_a_champion_without_any_error_is_matched_or_not_and_never_beaten(error):
+    labels, champion = np.repeat(np.arange(20), 5), np.zeros(100)
+    challenger = np.full(100, error)
+    for found in (
+        relative_change(challenger, champion, Clusters(labels), POLICY),
+        relative_change(challenger, champion, Clusters(labels), POLICY, root=True),
+    ):
+        assert np.isfinite([found.value, found.low, found.high]).all()
+        assert found.value >= 0
+        assert (found.value > 1) is (error > 0)
+    ratio = ratio_of_means(challenger, Clusters(labels), champion, Clusters(labels), POLICY)
+    assert np.isfinite([ratio.value, ratio.low, ratio.high]).all()
+    assert (ratio.value > 1.1) is (error > 0)
+
+
+def test_resamples_in_which_the_champion_has_no_error_count_against_the_challenger():
+    """Its only error is in one zip code of three: a third of the resamples do not draw it."""
+    labels = np.array([0, 0, 1, 1, 2, 2])
+    champion = np.array([0.4, 0.4, 0.0, 0.0, 0.0, 0.0])
+    found = relative_change(np.full(6, 0.1), champion, Clusters(labels), POLICY)
+    assert found.value == pytest.approx(-0.25)
+    assert found.high > 1

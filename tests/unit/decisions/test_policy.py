@@ -50,6 +50,27 @@ def test_the_variable_chooses(monkeypatch):
         (lambda c: c["promotion"].update(approval=None), "promotion.approval is None, expected true or false"),
         (lambda c: c["promotion"].update(latency_ms=None), "promotion.latency_ms is None, expected a number"),
         (lambda c: c["bootstrap"].update(resamples=10.5), "expected a whole number"),
+        (lambda c: c["bootstrap"].update(resamples=0), "mine: bootstrap.resamples is 0, expected 100 or more"),
+        (lambda c: c["bootstrap"].update(confidence=95), "bootstrap.confidence is 95, expected a share from 0.5 to below 1"),
+        (lambda c: c["bootstrap"].update(confidence=0.05), "bootstrap.confidence is 0.05, expected a share"),
+        (lambda c: c["retrain"].update(least_areas=1), "retrain.least_areas is 1, expected 2 or more"),
+        (
+            lambda c: c["promotion"].update(area_reasons=["TRAIN_BIASSED"]),
+            "promotion.area_reasons names 'TRAIN_BIASSED', expected some of TRAIN_PERFORMANCE_DEGRADED",
+        ),
+        (
+            lambda c: c["promotion"].update(coverage_low=0.93),
+            "promotion.coverage_low is 0.93, expected no more than coverage_high, which is 0.92",
+        ),
+        (lambda c: c["promotion"].update(coverage_high=None), "expected both or null for both"),
+        (lambda c: c["promotion"].update(coverage_fifth=85), "promotion.coverage_fifth is 85, expected a share from 0 to 1"),
+        (lambda c: c["promotion"].update(minimum_gain=2), "promotion.minimum_gain is 2, expected a share from 0 to 1"),
+        (lambda c: c["promotion"].update(slice_areas=1), "promotion.slice_areas is 1, expected 2 or more"),
+        (lambda c: c["promotion"].update(least_areas=0), "promotion.least_areas is 0, expected 2 or more"),
+        (
+            lambda c: c["promotion"].update(blast_rows=100),
+            "promotion.blast_least is 200, expected no more than blast_rows, which is 100",
+        ),
         (lambda c: c.update(version=1), "a version needs quotes"),
         (
             lambda c: c["retrain"].update(error_ratio_watch=1.2),
@@ -90,7 +111,7 @@ def test_an_unknown_policy_names_the_known_ones():
 def test_the_shipped_policies_agree_about_when_to_train_and_when_to_roll_back():
     """They differ in what is promoted only."""
     found = [load_policy(name) for name in ("strict", "course-2025", "course-2026")]
-    assert [policy.version for policy in found] == ["3", "3", "3"]
+    assert [policy.version for policy in found] == ["4", "4", "4"]
     assert found[0].retrain == found[1].retrain == found[2].retrain
     assert found[0].rollback == found[1].rollback == found[2].rollback
 

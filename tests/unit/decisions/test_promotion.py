@@ -291,3 +291,44 @@ def test_a_policy_chooses_what_must_be_known_of_a_challenger_and_all_that_is_not
     asked = technical.lineage(POLICY, ["image_digest", "seed"])
     assert (asked.value, asked.note) == (1, {"unknown": ["image_digest", "seed"], "missing": ["seed"]})
     assert technical.lineage(POLICY, ["image_digest"]).verdict == "pass"
+
+
+FEW = POLICY.least_areas - 1
+
+
+def test_a_gain_in_a_few_zip_codes_is_not_proven_however_narrow_its_interval():
+    found = decide(gates(mae=Estimate(-0.3, -0.3, -0.3, areas=FEW)))
+    assert (found.outcome, found.code) == ("reject", "REJECT_NOT_BETTER")
+    assert decide(gates(mae=Estimate(0.3, 0.3, 0.3, areas=FEW))).code == "REJECT_NOT_BETTER", "nor is a loss"
+    assert decide(gates(mae=Estimate(-0.3, -0.3, -0.3, areas=FEW + 1))).code == "PROMOTE_BETTER"
+    unproven = replace(POLICY, significant=False)
+    assert decide(gates(unproven, mae=Estimate(-0.3, -0.3, -0.3, areas=FEW)), policy=unproven).code == "PROMOTE_BETTER"
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("bias", {"bias": Estimate(0.5, 0.5, 0.5, areas=FEW)}),
+        ("intervals", {"coverage": Estimate(0.5, 0.5, 0.5, areas=FEW)}),
+        ("interval_fifths", {"fifths": [Estimate(0.0, 0.0, 0.0, areas=FEW)] * 5}),
+    ],
+)
+def test_a_fault_in_a_few_zip_codes_is_not_proven_either(name, changes):
+    gate = next(gate for gate in gates(**changes) if gate.name == name)
+    assert gate.verdict == "n/a"
+    assert decide(gates(**changes)).code == "PROMOTE_BETTER"
+
+
+def test_a_fifth_of_a_few_zip_codes_does_not_hide_another():
+    fifths = [Estimate(0.0, 0.0, 0.0, areas=FEW), *[Estimate(0.8, 0.78, 0.82, areas=50)] * 4]
+    gate = next(gate for gate in gates(fifths=fifths) if gate.name == "interval_fifths")
+    assert (gate.verdict, gate.note["fifth"]) == ("fail", 2)
+
+
+@pytest.mark.parametrize("changed", ["area", "rest"])
+def test_a_gain_on_a_new_area_needs_its_zip_codes_too(changed):
+    small = {"mae": Estimate(-0.001, -0.002, 0.001)}
+    assert decide(gates(**small), retrain_code="TRAIN_BIASED").code == "PROMOTE_COVERAGE"
+    few = {"area": Estimate(-0.3, -0.3, -0.3, areas=FEW), "rest": Estimate(-0.01, -0.01, -0.01, areas=FEW)}
+    found = decide(gates(**small, **{changed: few[changed]}), retrain_code="TRAIN_BIASED")
+    assert (found.code, found.facts["area_failed"]) == ("REJECT_NOT_BETTER", [{"area": "new_batch"}.get(changed, "rest")])

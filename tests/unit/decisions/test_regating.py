@@ -27,7 +27,7 @@ TIGHT = replace(
         STRICT.promotion, minimum_gain=0.2, bias=0.0, coverage_low=0.95, coverage_high=0.97, coverage_fifth=0.95, equity=0.0,
         slice_rise=0.0, slice_rows=10, too_good_gain=0.01, too_good_column=0.1, blast_share=0.05, blast_least=1, approval=True,
         lineage=("image_digest",), load_seconds=0.001, artifact_megabytes=1, latency_ms=0.1, memory_megabytes=1, parity=0.0,
-        area_rest=0.0, area_rows=10_000, baseline_gain=0.9,
+        area_rest=0.0, area_rows=10_000, least_areas=3, baseline_gain=0.9,
     ),
 )  # fmt: skip
 POLICIES_OF_THE_LAW = [*SHIPPED, TIGHT, replace(STRICT, promotion=replace(STRICT.promotion, blast_share=0.25))]
@@ -41,6 +41,9 @@ CASES = [
     {"requests": 50, "area_rows": 20, "prd": 1.4, "slices": [GATES.part(0.2), GATES.part(-0.1)]},
     {"rmse": Estimate(0.1, 0.05, 0.2), "relative": Estimate(0.1, 0.05, 0.2), "bias": Estimate(-0.6, -0.7, -0.5), "prb": 0.5,
      "area": Estimate(0.1, 0.05, 0.2), "rest": Estimate(0.1, 0.05, 0.2), "trial": GATES.trial(parity=0.1, repeatability=0.1)},
+    {"mae": Estimate(-0.3, -0.3, -0.3, 4), "bias": Estimate(0.5, 0.5, 0.5, 4), "coverage": Estimate(0.5, 0.5, 0.5, 4),
+     "fifths": [Estimate(0.5, 0.5, 0.5, 4), Estimate(0.8, 0.78, 0.82, 50)], "area": Estimate(-0.3, -0.3, -0.3, 4),
+     "rest": Estimate(-0.1, -0.1, -0.1, 4)},
     {"trial": GATES.trial(load_error="damaged", load_seconds=None, failed=None, latency_ms=None, peak_megabytes=None,
                           parity=None, repeatability=None)},
 ]  # fmt: skip

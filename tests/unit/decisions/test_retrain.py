@@ -1,5 +1,7 @@
 """The retrain rules: their order, their edges, what they leave as facts."""
 
+from dataclasses import replace
+
 import pytest
 from ct_decisions.bootstrap import Estimate
 from ct_decisions.evidence import Signal
@@ -241,6 +243,17 @@ def test_watches_of_columns_count_only_where_drift_could_train():
     assert verdict(batch, earlier=[batch, batch], new_rows=2000, champion_rows=20_000).outcome == "train"
 
 
+@pytest.mark.parametrize("signal", [signal for signal in WATCHES if signal.name != "error_ratio"])
+def test_a_batch_whose_homes_were_too_few_for_a_drift_is_no_watch_of_one(signal):
+    """Batches that were not trained on count again with the next one, so what is enough today was not always."""
+    batch = with_signal(signal)
+    early = with_signals(signal, judge_value(POLICY, "volume", 0.099))
+    found = verdict(batch, earlier=[batch, early])
+    assert (found.outcome, found.facts["watched"]) == ("skip", {signal.key: 2})
+    ratio = with_signals(WATCHES[0], judge_value(POLICY, "volume", 0.099))
+    assert verdict(ratio, earlier=[ratio, ratio]).outcome == "train", "an error is one in however few homes"
+
+
 def test_two_watches_of_three_can_be_the_closest_to_a_training():
     batch = with_signal(WATCHES[0])
     found = verdict(batch, earlier=[batch])
@@ -279,3 +292,23 @@ def test_no_single_signal_that_grows_turns_a_training_into_a_skip():
     for name in ("psi", "wasserstein"):
         outcomes = [verdict(with_signals(DRIFTED, column(name, value))).outcome for value in steps]
         assert outcomes == sorted(outcomes), name
+
+
+def test_as_many_unsound_answers_as_the_policy_allows_are_allowed():
+    lenient = replace(POLICY, unsound_answers=0.02)
+    assert [judge_value(lenient, "unsound_answers", share).verdict for share in (0.02, 0.021)] == ["ok", "fire"]
+
+
+def test_what_rests_on_a_few_zip_codes_is_kept_and_decides_nothing():
+    """The nearest of the others is named: a coverage that nobody judged is not the closest to a training."""
+    few = [
+        judge_estimate(POLICY, "error_ratio", Estimate(3.0, 2.9, 3.1, areas=9)),
+        judge_estimate(POLICY, "log_bias", Estimate(-0.5, -0.5, -0.5, areas=1)),
+        judge_estimate(POLICY, "interval_coverage", Estimate(0.1, 0.1, 0.1, areas=1)),
+        judge_estimate(POLICY, "domain_auc", Estimate(0.99, 0.99, 0.99, areas=2)),
+    ]
+    found = verdict(with_signals(*few))
+    assert (found.code, found.facts["fired"]) == ("SKIP_NO_MATERIAL_CHANGE", [])
+    assert found.facts["closest"]["signal"] == "volume"
+    enough = judge_estimate(POLICY, "error_ratio", Estimate(3.0, 2.9, 3.1, areas=10))
+    assert verdict(with_signals(enough)).code == "TRAIN_PERFORMANCE_DEGRADED"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from ct_contract import BadDataError
-from ct_decisions.bootstrap import Clusters, relative_change
+from ct_decisions.bootstrap import Clusters, mean, relative_change
 from ct_decisions.policy import load_policy
 from ct_decisions.promotion import decide
 from ct_decisions.registry import Version
@@ -133,3 +133,46 @@ def test_a_champion_that_gives_no_sound_price_is_not_beaten_silently():
     with pytest.raises(BadDataError, match="Nothing was decided") as caught:
         judge(holdout, Answers(truth, np.full(300, np.nan)), Answers(truth, noise(generator, 300)))
     assert caught.value.code == "CHAMPION_UNSOUND"
+
+
+@pytest.mark.parametrize(("rows", "verdict"), [(650, "pass"), (6500, "fail")])
+def test_the_worst_of_five_fifths_fails_where_it_is_proven_and_not_by_luck(rows, verdict):
+    """One fifth covers 78 %, which the interval of that fifth alone calls too little in both cases."""
+    generator = np.random.default_rng(11)
+    holdout = listings(generator, rows, rows)
+    holdout["price"] = np.sort(holdout["price"].to_numpy())
+    truth = holdout["price"].to_numpy()
+    outside = generator.permuted(np.arange(rows // 5) < round(0.22 * (rows // 5)))
+    error = np.concatenate([np.where(outside, -0.36, 0.0), np.zeros(rows - rows // 5)])
+    found, _ = judge(holdout, None, Answers(truth, error), retrain_code="TRAIN_BOOTSTRAP")
+    gate = next(gate for gate in found.gates if gate.name == "interval_fifths")
+    assert gate.note["fifth"] == 1
+    assert gate.value < 0.80
+    assert gate.verdict == verdict
+    inside = np.abs(error[: rows // 5]) < 0.35
+    alone = mean(inside.astype(float), Clusters(np.arange(rows // 5)), POLICY.bootstrap)
+    assert alone.high < 0.85, "judged alone this fifth would fail: only that it is the worst of five saves the small one"
+
+
+def test_a_hold_out_of_one_zip_code_proves_no_gain_and_no_fault():
+    """Of one cluster every resample is the same, so that its interval has no width."""
+    generator = np.random.default_rng(12)
+    holdout = listings(generator, 1000, 1)
+    truth, ours = holdout["price"].to_numpy(), noise(generator, 1000)
+    found, verdict = judge(holdout, Answers(truth, ours * 1.3), Answers(truth, ours))
+    by_name = {gate.name: gate for gate in found.gates}
+    assert by_name["superiority"].ci_high < -0.02
+    assert verdict.code == "REJECT_NOT_BETTER"
+    assert {by_name[name].verdict for name in ("bias", "intervals", "interval_fifths")} == {"n/a"}
+
+
+def test_a_loss_that_is_the_luck_of_zip_codes_fails_no_slice_of_the_comparison():
+    by_cluster = 0
+    for seed in range(12):
+        generator = np.random.default_rng(seed)
+        holdout = listings(generator, 3000, 40)
+        truth, theirs = holdout["price"].to_numpy(), noise(generator, 3000)
+        luck = np.exp(generator.normal(0, 0.3, 40))[pd.factorize(holdout["zip_code"])[0]]
+        found, _ = judge(holdout, Answers(truth, theirs), Answers(truth, theirs * luck))
+        by_cluster += next(gate for gate in found.gates if gate.name == "slices").verdict == "fail"
+    assert by_cluster <= 1

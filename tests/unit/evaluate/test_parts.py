@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from ct_decisions.policy import LINEAGE, load_policy
+from ct_decisions.policy import load_policy
+from ct_decisions.policy_checks import LINEAGE
 from ct_decisions.promotion import slices as judge_slices
 from ct_evaluate.inferences import moved_share
 from ct_evaluate.provenance import API_TYPES, identifying_inputs, signature_problems, unknown_lineage

@@ -84,7 +84,9 @@ def test_nobody_is_in_the_default_project_and_no_project_takes_everything(apps, 
 
 def test_nothing_follows_head_and_charts_of_others_are_pinned(apps):
     for one in apps:
+        assert not {"source", "sources"} <= one["spec"].keys()
         for source in one["spec"].get("sources", []):
+            assert source["targetRevision"] not in {"HEAD", "*", ""}
             if "chart" in source:
                 assert all(part.isdigit() for part in source["targetRevision"].split("."))
         if "source" in one["spec"]:

@@ -7,13 +7,13 @@ import tempfile
 
 import pytest
 
-if "CT_TEST_AIRFLOW_HOME" not in os.environ:
+if os.environ.get("CT_TEST_AIRFLOW_OF") != str(os.getpid()):  # a worker inherits what its parent chose
     home = tempfile.mkdtemp(prefix="ct-airflow-")
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     for name in [name for name in os.environ if name.startswith("AIRFLOW__")]:
         del os.environ[name]
     os.environ |= {
-        "CT_TEST_AIRFLOW_HOME": home,
+        "CT_TEST_AIRFLOW_OF": str(os.getpid()),
         "AIRFLOW_HOME": home,
         "AIRFLOW__CORE__UNIT_TEST_MODE": "True",
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
