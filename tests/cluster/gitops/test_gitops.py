@@ -32,7 +32,8 @@ def test_the_root_brings_up_everything_but_serving_which_waits_for_a_model(repos
 
     gitops.wait_for(1200, "everything is healthy", healthy)
     assert set(gitops.states()) == {*gitops.EVERYTHING, gitops.ROOT_APPLICATION}
-    assert gitops.states()["serving"] == ("Synced", "Progressing")
+    # Degraded once the autoscaler has found no ready pod to measure.
+    assert gitops.states()["serving"] in {("Synced", "Progressing"), ("Synced", "Degraded")}
 
 
 def test_the_pipeline_runs_from_git_and_the_api_follows_the_promotion(repository, airflow):

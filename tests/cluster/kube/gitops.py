@@ -100,12 +100,11 @@ def make_repository(directory: Path) -> Repository:
 
     CT_GIT_DIRECTORY is the directory whose bare repositories the server serves, CT_GIT_URL how pods reach it.
     """
-    name = "continuous-training.git"
-    bare = Path(os.environ["CT_GIT_DIRECTORY"]) / name
+    repository = _repository(directory)
+    bare = repository.bare
     shutil.rmtree(bare, ignore_errors=True)
     subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", str(bare)], check=True)
     (bare / "git-daemon-export-ok").touch()
-    repository = Repository(directory / "clone", bare, f"{os.environ['CT_GIT_URL'].rstrip('/')}/{name}")
     tracked = subprocess.run(["git", "-C", str(ROOT), "ls-files", "-z"], check=True, capture_output=True, text=True).stdout
     for path in filter(None, tracked.split("\0")):
         target = repository.clone / path
@@ -119,16 +118,27 @@ def make_repository(directory: Path) -> Repository:
     return repository
 
 
+def found_repository(directory: Path) -> Repository:
+    """The repository that an earlier run left on the git server."""
+    repository = _repository(directory)
+    subprocess.run(["git", "clone", "--quiet", str(repository.bare), str(repository.clone)], check=True)
+    return repository
+
+
+def _repository(directory: Path) -> Repository:
+    name = "continuous-training.git"
+    bare = Path(os.environ["CT_GIT_DIRECTORY"]) / name
+    return Repository(directory / "clone", bare, f"{os.environ['CT_GIT_URL'].rstrip('/')}/{name}")
+
+
 def _other_images(clone: Path) -> None:
     """The programs of others as this cluster has them, where their names differ from those in git."""
-    files = {"CT_POSTGRES_IMAGE": ("databases", "postgres"), "CT_MINIO_IMAGE": ("object-store", "minio"),
-             "CT_STATSD_IMAGE": ("airflow", "statsd-exporter")}  # fmt: skip
-    for variable, (chart, name) in files.items():
+    names = {"CT_POSTGRES_IMAGE": "postgres", "CT_MINIO_IMAGE": "minio", "CT_STATSD_IMAGE": "statsd-exporter"}
+    for variable, name in names.items():
         if reference := os.environ.get(variable):
             repository, _, tag = reference.rpartition(":")
             images = clone / "argocd-apps/environments/local/images.yaml"
             bump.bump(images, {name: {"repository": repository, "tag": tag}})
-            assert chart
 
 
 def apply_root(repository: Repository) -> None:

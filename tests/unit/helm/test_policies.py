@@ -68,6 +68,7 @@ def test_every_container_asks_for_memory_and_cpu_and_gets_no_more_memory_than_it
             resources = container["resources"]
             assert {"cpu", "memory"} <= resources["requests"].keys(), name
             assert resources["limits"]["memory"] == resources["requests"]["memory"], name
+            assert "cpu" in resources["limits"], name
 
 
 def test_pods_are_restricted(objects):
@@ -143,7 +144,12 @@ def test_the_tasks_namespace_has_a_quota_and_limits(objects):
     [quota] = of_kind(objects, "ResourceQuota")
     [limits] = of_kind(objects, "LimitRange")
     assert quota["metadata"]["namespace"] == limits["metadata"]["namespace"] == TASKS
-    assert {"pods", "requests.cpu", "requests.memory", "limits.memory"} <= quota["spec"]["hard"].keys()
+    assert {"pods", "requests.cpu", "limits.cpu", "requests.memory", "limits.memory"} <= quota["spec"]["hard"].keys()
+
+
+def test_every_environment_backs_its_databases_up(rendered, environment):
+    objects = rendered(environment)["databases"].objects
+    assert of_kind(objects, "CronJob", "ScheduledBackup")
 
 
 def test_replicas_are_spread_and_a_drain_leaves_one(objects):
