@@ -69,7 +69,7 @@ def _member(administrator: str, database_url: str, *roles: str) -> str:
 
 
 def _history(url: str) -> written.Pipeline:
-    """Runs of the last hours: models promoted and rejected, one held for a person, one batch refused."""
+    """Runs of the last hours: models promoted and rejected, one held for a person who said no, one batch refused."""
     pipeline = written.Pipeline(url)
     kept, written.START = written.START, datetime.now(UTC) - timedelta(hours=8)
     try:
@@ -81,6 +81,7 @@ def _history(url: str) -> written.Pipeline:
                         signals=[written.ERROR_RATIO, written.NEW_STATE])  # fmt: skip
         pipeline.decide(run, batch, "promotion", "hold", "HOLD_APPROVAL", champion_version="2", challenger_version="4",
                         gates=[written.LEAKAGE], evaluations=_evaluations())  # fmt: skip
+        pipeline.decide(run, batch, "approval", "reject", "REJECT_BY_HUMAN", champion_version="2", challenger_version="4")
     finally:
         written.START = kept
     return pipeline
