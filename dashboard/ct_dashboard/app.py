@@ -13,9 +13,20 @@ from ct_dashboard import session
 from ct_dashboard.text import LANGUAGES, Text
 from ct_dashboard.views import batch, comparison, data_changes, estimate, explainability, history, metrics, operations, quality
 
-# Of our own: the icons that Streamlit names for a browser's tab come from servers of others. (A text in quotation marks
-# would be shown on every page, because this is the script that Streamlit runs.)
+# No text in quotation marks describes what follows: it would be shown on every page, for Streamlit runs this very file.
+
+# Of our own: the icons that Streamlit names for a browser's tab come from servers of others.
 ICON = str(Path(__file__).with_name("icon.png"))
+
+# Less empty space above a page than Streamlit leaves, the choice of the language beside the page's title, and figures that go
+# to a second line instead of losing their end on a phone.
+STYLE = """
+<style>
+[data-testid="stMainBlockContainer"] { padding-top: 4.5rem; padding-bottom: 3rem; }
+[data-testid="stMetricValue"] * { white-space: normal; }
+@media (min-width: 768px) { .st-key-app-language { margin-bottom: -4.5rem; position: relative; z-index: 1; } }
+</style>
+"""
 
 
 def pages(text: Text) -> dict[str, list[Page]]:
@@ -53,6 +64,7 @@ def main() -> None:
     session.choose_language()
     text = session.text()
     st.set_page_config(page_title=text("app.title"), page_icon=ICON, layout="wide")
+    st.html(STYLE)
     page = st.navigation(pages(text), position="top")
     with st.container(horizontal=True, horizontal_alignment="right", key="app.language"):
         st.segmented_control(

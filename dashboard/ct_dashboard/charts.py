@@ -11,8 +11,11 @@ import plotly.graph_objects as go
 
 from ct_dashboard.api import Estimate, Explanation
 from ct_dashboard.data import Reign, Run
-from ct_dashboard.figures import BLUE, GREY, ORANGE, SKY, VERMILION, titled, wrapped
+from ct_dashboard.figures import BLUE, GREY, ORANGE, SKY, VERMILION, time_axis, titled, wrapped
 from ct_dashboard.text import Text
+
+MOST_NUMBERS = 12
+"""Batches of a timeline that are numbered: more numbers would run into each other on a phone."""
 
 MOST_PARTS = 8
 """Bars of a waterfall; what moves the price less is added up in one."""
@@ -44,7 +47,9 @@ def interval_chart(estimate: Estimate, text: Text) -> go.Figure:
 
 def waterfall_chart(explanation: Explanation, home: Mapping[str, Any], text: Text) -> go.Figure:
     """From the base price to the estimate, one bar for what each field adds or takes away in dollars, the largest first."""
-    shown, rest = explanation.parts[:MOST_PARTS], explanation.parts[MOST_PARTS:]
+    # A single part is shown as it is: a sum of one would say less.
+    most = MOST_PARTS if len(explanation.parts) > MOST_PARTS + 1 else MOST_PARTS + 1
+    shown, rest = explanation.parts[:most], explanation.parts[most:]
     parts = [(_field(part.field, home, text), part.usd, f"×{text.number(part.factor, 2)}") for part in shown]
     if rest:
         usd, factor = sum(part.usd for part in rest), math.prod(part.factor for part in rest)
@@ -101,7 +106,7 @@ def _field(field: str, home: Mapping[str, Any], text: Text) -> str:
 
 
 def _log_range(low: float, high: float) -> list[float]:
-    start, end = math.log10(low), math.log10(high)
+    start, end = (math.log10(max(price, 1.0)) for price in (low, high))
     room = max(end - start, 0.01) * 0.25
     return [start - room, end + room]
 
@@ -130,14 +135,15 @@ def timeline_chart(reigns: Sequence[Reign], batches: Sequence[Run], text: Text, 
             )
         )
     marks = [run for run in batches if run.line["stored_at"] is not None]
+    step = math.ceil(len(marks) / MOST_NUMBERS)
     if marks:
         figure.add_trace(
             go.Scatter(
                 x=[run.line["stored_at"] for run in marks],
                 y=[text("history.timeline_batches")] * len(marks),
                 mode="markers+text",
-                marker={"size": 12, "symbol": "diamond", "color": GREY},
-                text=[str(run.line["batch_number"]) for run in marks],
+                marker={"size": 12 if step == 1 else 7, "symbol": "diamond", "color": GREY},
+                text=["" if place % step else str(run.line["batch_number"]) for place, run in enumerate(marks)],
                 textposition="top center",
                 hovertext=[
                     text(
@@ -151,6 +157,8 @@ def timeline_chart(reigns: Sequence[Reign], batches: Sequence[Run], text: Text, 
                 name=text("history.timeline_batches"),
             )
         )
-    figure.update_xaxes(type="date", title=text("history.timeline_axis"))
+    figure.update_xaxes(**time_axis(text))
     figure.update_yaxes(fixedrange=True, autorange="reversed")
-    return titled(figure, text("history.timeline"), 230, barmode="overlay")
+    # Of bars that are too narrow for their version only the width is shown.
+    readable = {"minsize": 10, "mode": "hide"}
+    return titled(figure, text("history.timeline"), 230, barmode="overlay", uniformtext=readable)

@@ -12,6 +12,9 @@ from ct_dashboard.diagnostics import Change, Coverage, Shapes, coverages, error_
 from ct_dashboard.figures import CHALLENGER, CHAMPION, GREY, SKY, VERMILION, titled, wrapped
 from ct_dashboard.text import Text
 
+_SCALES = {"champion": ("#F6D7A0", "#E69F00", "#A34700"), "challenger": ("#C4E3F5", "#56B4E9", "#005B93")}
+"""From few homes to many, in the model's colour: both ends stand out from a white and from a black page."""
+
 _COLOURS = {"champion": CHAMPION, "challenger": CHALLENGER}
 _DASHES = {"champion": "dash", "challenger": "solid"}
 _SYMBOLS = {"better": "circle", "worse": "diamond", "open": "circle-open"}
@@ -25,7 +28,10 @@ def change_label(change: Change, text: Text) -> str:
     if change.dimension == "overall":
         return text(f"comparison.overall_{change.value}")
     key = f"comparison.slice_{change.dimension}"
-    named = text.or_none(f"{key}_{change.value}", value=change.value) or text.or_none(key, value=change.value)
+    value = change.value
+    if change.dimension == "status":
+        value = text.or_none(f"estimate.status_{value}") or value
+    named = text.or_none(f"{key}_{value}", value=value) or text.or_none(key, value=value)
     return named or f"{change.dimension}: {change.value}"
 
 
@@ -102,7 +108,7 @@ def error_chart(shapes: Mapping[str, Shapes], text: Text) -> go.Figure:
     return titled(figure, text("comparison.errors"), 380, legend=True)
 
 
-def price_chart(shapes: Shapes, text: Text, title: str) -> go.Figure:
+def price_chart(shapes: Shapes, role: str, text: Text, title: str) -> go.Figure:
     """Homes by real and predicted price; on the line both are equal. Logarithmic axes of dollars, colours by count."""
     edges = shapes.prices["edges"]
     bins = len(edges) - 1
@@ -119,8 +125,7 @@ def price_chart(shapes: Shapes, text: Text, title: str) -> go.Figure:
             y=centres,
             z=grid,
             customdata=counts,
-            colorscale="Viridis",
-            reversescale=True,
+            colorscale=_SCALES[role],
             zmin=0,
             zmax=max(math.log10(most), 0.3),
             hovertemplate="%{customdata}<extra></extra>",

@@ -7,9 +7,12 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ct_dashboard.figures import GREY, ORANGE, SKY, VERMILION, titled, wrapped
+from ct_dashboard.figures import GREY, ORANGE, SKY, VERMILION, time_axis, titled, wrapped
 from ct_dashboard.operations import Traffic
 from ct_dashboard.text import Text
+
+FEW_REQUESTS = 5
+"""Up to so many in a step the axis counts one by one: there is no half of a request."""
 
 
 def volume_chart(traffic: Traffic, text: Text) -> go.Figure:
@@ -24,11 +27,14 @@ def volume_chart(traffic: Traffic, text: Text) -> go.Figure:
     for name, (colour, values) in series.items():
         bar = go.Bar(x=moments, y=values, marker={"color": colour}, name=text(f"operations.{name}"), width=traffic.step * 900)
         figure.add_trace(bar)
-    figure.update_xaxes(title=text("history.timeline_axis"), range=[traffic.since, traffic.until], fixedrange=True)
+    figure.update_xaxes(range=[traffic.since, traffic.until], fixedrange=True, **time_axis(text))
     figure.update_yaxes(
         title=text("operations.requests_axis", minutes=_minutes(traffic, text)), rangemode="tozero", fixedrange=True
     )
-    return titled(figure, text("operations.volume"), 340, legend=True, barmode="stack")
+    if max((bucket.requests for bucket in traffic.buckets), default=0) <= FEW_REQUESTS:
+        figure.update_yaxes(dtick=1)
+    figure.update_layout(barmode="stack", legend_traceorder="normal")
+    return titled(figure, text("operations.volume"), 340, legend=True)
 
 
 def latency_chart(traffic: Traffic, text: Text) -> go.Figure:
@@ -47,7 +53,7 @@ def latency_chart(traffic: Traffic, text: Text) -> go.Figure:
                 name=text(f"operations.{name}"),
             )
         )
-    figure.update_xaxes(title=text("history.timeline_axis"), range=[traffic.since, traffic.until], fixedrange=True)
+    figure.update_xaxes(range=[traffic.since, traffic.until], fixedrange=True, **time_axis(text))
     figure.update_yaxes(title=text("operations.latency_axis"), rangemode="tozero", fixedrange=True)
     return titled(figure, text("operations.latency"), 340, legend=True)
 

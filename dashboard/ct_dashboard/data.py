@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from ct_store.connection import Connection, connect
 
 Decision = dict[str, Any]
-"""A decision as ct_store.ledger gives it: with ``signals`` and ``gates``."""
+"""A decision as audit.decisions has it, with its lines of ``signals`` and ``gates``."""
 
 
 @dataclass(frozen=True)
@@ -37,19 +37,33 @@ class Run:
 
 @dataclass(frozen=True)
 class Reign:
-    """A version's time in production; ``until`` is None for the one that is there now."""
+    """A version's time in production: what brought it there, and until when (None for the one that is there now)."""
 
     version: str
     since: datetime
     until: datetime | None
+    event: str = "promoted"
+    decision_id: Any = None
+
+
+@dataclass(frozen=True)
+class Totals:
+    """Runs and batches in all, how many batches trained a model, and how many of those models were promoted."""
+
+    runs: int = 0
+    batches: int = 0
+    trained: int = 0
+    promoted: int = 0
 
 
 @dataclass(frozen=True)
 class History:
-    """Everything the history page shows, newest run first."""
+    """Everything the history page shows, newest run first; ``crowned`` is the decision that the champion is there by."""
 
     runs: Sequence[Run]
     reigns: Sequence[Reign]
+    crowned: Decision | None = None
+    totals: Totals = Totals()
 
     @property
     def champion(self) -> str | None:
@@ -95,45 +109,69 @@ def read_places(url: str) -> Places:
     return Places(tree)
 
 
-def read_history(url: str) -> History:
-    """All runs with their decisions and evidence, in seven queries however many there are. Raises TryLaterError."""
+MOST_RUNS = 500
+"""Runs that the pages show: the newest. Older ones are found by their address."""
+
+MOST_REIGNS = 100
+"""Times in production that are read: the newest."""
+
+_LINES = """
+SELECT * FROM (
+    SELECT *, row_number() OVER (ORDER BY happened_at DESC NULLS LAST, run_id DESC) AS position,
+           count(*) OVER () AS all_runs, count(batch_id) OVER () AS all_batches,
+           count(*) FILTER (WHERE batch_id IS NOT NULL AND retrain_outcome = 'train') OVER () AS all_trained,
+           count(*) FILTER (WHERE batch_id IS NOT NULL AND promotion_outcome = 'promote') OVER () AS all_promoted
+      FROM audit.history
+) AS numbered
+WHERE position <= %s OR run_id = %s ORDER BY position
+"""
+
+_DECISIONS = """
+SELECT * FROM audit.decisions
+ WHERE decision_id = %s OR (dag_id, run_id) IN (SELECT * FROM unnest(%s::text[], %s::text[]))
+"""
+
+
+def read_history(url: str, model_name: str, run_id: str | None = None) -> History:
+    """The newest MOST_RUNS runs, and the one of that id, with decisions and evidence, in six queries however many there are.
+
+    Raises TryLaterError.
+    """
     with connect("ct_dashboard", url) as connection:
-        lines = connection.execute("SELECT * FROM audit.history ORDER BY happened_at DESC NULLS LAST, run_id DESC").fetchall()
-        decisions = _decisions(connection)
+        lines = connection.execute(_LINES, (MOST_RUNS, run_id)).fetchall()
         events = connection.execute(
-            "SELECT model_version, event, happened_at FROM audit.model_events "
-            "WHERE event IN ('promoted', 'rolled_back', 'alias_moved_by_hand') ORDER BY event_id"
+            "SELECT model_version, event, happened_at, decision_id FROM audit.model_events WHERE model_name = %s "
+            "AND event IN ('promoted', 'rolled_back', 'alias_moved_by_hand') ORDER BY event_id DESC LIMIT %s",
+            (model_name, MOST_REIGNS),
         ).fetchall()
+        found = reigns(events[::-1])
+        decisions = _decisions(connection, lines, found[-1].decision_id if found else None)
         registered = connection.execute(
             "SELECT dag_id, run_id, details->>'mlflow_run_id' AS mlflow_run_id FROM audit.model_events "
-            "WHERE event = 'registered'"
+            "WHERE event = 'registered' AND model_name = %s AND model_version = ANY(%s)",
+            (model_name, [line["challenger_version"] for line in lines if line["challenger_version"]]),
         ).fetchall()
+    by_run = {(decision["dag_id"], decision["run_id"], decision["kind"]): decision for decision in decisions.values()}
     mlflow_runs = {(row["dag_id"], row["run_id"]): row["mlflow_run_id"] for row in registered}
-    runs = [
-        Run(
-            line,
-            intake=decisions.get((line["dag_id"], line["run_id"], "intake")),
-            retrain=decisions.get((line["dag_id"], line["run_id"], "retrain")),
-            promotion=decisions.get((line["dag_id"], line["run_id"], "promotion")),
-            approval=decisions.get((line["dag_id"], line["run_id"], "approval")),
-            mlflow_run_id=mlflow_runs.get((line["dag_id"], line["run_id"])),
-        )
-        for line in lines
-    ]
-    return History(runs, reigns(events))
+    runs = []
+    for line in lines:
+        key = (line["dag_id"], line["run_id"])
+        made = {kind: by_run.get((*key, kind)) for kind in ("intake", "retrain", "promotion", "approval")}
+        runs.append(Run(line, **made, mlflow_run_id=mlflow_runs.get(key)))
+    totals = Totals(*(lines[0][f"all_{name}"] for name in ("runs", "batches", "trained", "promoted"))) if lines else Totals()
+    return History(runs, found, decisions.get(found[-1].decision_id) if found else None, totals)
 
 
-def _decisions(connection: Connection) -> dict[tuple[str, str, str], Decision]:
-    found: dict[Any, Decision] = {}
-    for row in connection.execute("SELECT * FROM audit.decisions").fetchall():
-        found[row["decision_id"]] = {**row, "signals": [], "gates": [], "evaluations": []}
+def _decisions(connection: Connection, lines: Sequence[Mapping[str, Any]], other: Any) -> dict[Any, Decision]:
+    """The decisions of these runs, and the one of that id, by id, with signals and gates in their order."""
+    keys = [[line[name] for line in lines] for name in ("dag_id", "run_id")]
+    rows = connection.execute(_DECISIONS, (other, *keys)).fetchall()
+    found: dict[Any, Decision] = {row["decision_id"]: {**row, "signals": [], "gates": []} for row in rows}
     for kind in ("signals", "gates"):
-        rows = connection.execute(f"SELECT * FROM audit.{kind} ORDER BY decision_id, position".encode()).fetchall()
-        for row in rows:
+        statement = f"SELECT * FROM audit.{kind} WHERE decision_id = ANY(%s) ORDER BY decision_id, position"
+        for row in connection.execute(statement.encode(), (list(found),)).fetchall():
             found[row["decision_id"]][kind].append(row)
-    for row in connection.execute("SELECT * FROM audit.evaluations ORDER BY decision_id, dataset, role").fetchall():
-        found[row["decision_id"]]["evaluations"].append(row)
-    return {(row["dag_id"], row["run_id"], row["kind"]): row for row in found.values()}
+    return found
 
 
 def reigns(events: Sequence[Mapping[str, Any]]) -> list[Reign]:
@@ -147,8 +185,8 @@ def reigns(events: Sequence[Mapping[str, Any]]) -> list[Reign]:
         if found and found[-1].version == version:
             continue
         if found:
-            found[-1] = Reign(found[-1].version, found[-1].since, moment)
-        found.append(Reign(version, moment, None))
+            found[-1] = replace(found[-1], until=moment)
+        found.append(Reign(version, moment, None, event["event"], event["decision_id"]))
     return found
 
 
@@ -164,13 +202,3 @@ def change_gate(promotion: Decision | None) -> Mapping[str, Any] | None:
     if promotion is None:
         return None
     return next((gate for gate in promotion["gates"] if gate["name"] == "superiority" and gate["value"] is not None), None)
-
-
-def promoted(run: Run) -> bool:
-    """Whether the run's challenger became the champion."""
-    return bool(run.line["promotion_outcome"] == "promote")
-
-
-def trained(run: Run) -> bool:
-    """Whether the run trained a model."""
-    return bool(run.line["retrain_outcome"] == "train")

@@ -79,7 +79,7 @@ def error_curve(shapes: Shapes) -> tuple[list[float], list[float]]:
     """
     edges, counts = shapes.errors["edges"], shapes.errors["counts"]
     middle = len(edges) // 2
-    total = sum(counts)
+    total = max(sum(counts), 1)
     within = [sum(counts[middle - step + 1 : middle + step + 1]) / total for step in range(middle + 1)]
     return [math.expm1(edges[middle + step]) for step in range(middle + 1)], within
 
@@ -131,10 +131,16 @@ def decisive(promotion: Decision) -> list[Mapping[str, Any]]:
     return [gate for gate in promotion["gates"] if gate["verdict"] != "n/a" and (by_area or gate["name"] not in SIDE)]
 
 
-def gravest_first(gates: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Failed gates first, then those that ask for a person, those that passed, those that do not apply."""
-    order = {"fail": 0, "hold": 1, "pass": 2}
-    return sorted(gates, key=lambda gate: order.get(gate["verdict"], 3))
+def aside(promotion: Decision) -> list[Mapping[str, Any]]:
+    """The gates of SIDE that were judged and did not count in this decision."""
+    counted = decisive(promotion)
+    return [gate for gate in promotion["gates"] if gate["verdict"] != "n/a" and gate not in counted]
+
+
+def gravest_first(promotion: Decision) -> list[Mapping[str, Any]]:
+    """Failed gates first, then those that ask for a person, those that passed, and those that decided nothing."""
+    order, uncounted = {"fail": 0, "hold": 1, "pass": 2}, aside(promotion)
+    return sorted(promotion["gates"], key=lambda gate: 3 if gate in uncounted else order.get(gate["verdict"], 4))
 
 
 def overall_changes(promotion: Decision) -> list[Change]:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-import plotly.graph_objects as go
-
 from ct_dashboard.explaining import BASE
 from ct_dashboard.insights import Floats, Home
 from ct_dashboard.text import Text
@@ -37,24 +35,13 @@ def effect_axis(values: Floats, text: Text) -> dict[str, object]:
     for factor in sorted(_FACTORS, key=lambda factor: abs(math.log(factor))):
         place = math.log(factor)
         inside = low - 0.03 <= place <= high + 0.03
-        if inside and all(abs(place - math.log(other)) >= (high - low) / 7 for other in ticks):
+        if inside and all(abs(place - math.log(other)) >= (high - low) / 5 for other in ticks):
             ticks.append(factor)
     return {
         "tickvals": [math.log(factor) for factor in ticks],
         "ticktext": [text.percent(factor - 1, 0) for factor in ticks],
         "tickangle": 0,
     }
-
-
-def titled(figure: go.Figure, title: str, height: int) -> go.Figure:
-    """The figure with its title, its height in pixels and narrow margins."""
-    figure.update_layout(
-        title={"text": title, "font": {"size": 14}},
-        height=height,
-        margin={"l": 10, "r": 10, "t": 45, "b": 10},
-        dragmode=False,
-    )
-    return figure
 
 
 def numbers(homes: Sequence[Home], column: str) -> list[float | None]:

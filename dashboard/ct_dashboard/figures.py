@@ -48,6 +48,16 @@ def titled(figure: go.Figure, title: str, height: int, *, legend: bool = False, 
     return figure
 
 
+def time_axis(text: Text) -> dict[str, Any]:
+    """An axis of time in UTC with dates in figures: plotly would write months in English."""
+    hour, day = 3_600_000, 86_400_000
+    formats = ((None, 1000, "%H:%M:%S\n%Y-%m-%d"), (1000, hour * 23, "%H:%M\n%Y-%m-%d"), (hour * 23, day * 27, "%m-%d\n%Y"))
+    stops = [{"dtickrange": [low, high], "value": form} for low, high, form in formats]
+    return {
+        "type": "date", "title": text("history.timeline_axis"), "tickformat": "%Y-%m", "tickformatstops": stops, "nticks": 6,
+    }  # fmt: skip
+
+
 def money_axis(text: Text) -> dict[str, Any]:
     """A logarithmic axis of dollars with few round ticks."""
     return {"type": "log", "tickvals": list(_TICKS), "ticktext": [text.short_money(tick) for tick in _TICKS]}

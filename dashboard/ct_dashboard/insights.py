@@ -15,6 +15,9 @@ Floats = npt.NDArray[np.float64]
 Estimate = tuple[float, float | None, float | None]
 """A value with the ends of its interval, None where they are not known."""
 
+MOST_SETS = 200
+"""Sets that can be chosen: the newest."""
+
 Home = Mapping[str, Any]
 """A home's columns by name, None where a value is not known; with its ``price`` in dollars."""
 
@@ -92,7 +95,7 @@ class Measured:
     def versions(self) -> list[str]:
         """All versions with an explanation, newest first."""
         found = {line.version for line in self.explained if line.problem is None}
-        return sorted(found, key=_number, reverse=True)
+        return sorted(found, key=version_number, reverse=True)
 
     def problem(self, version: str) -> str | None:
         """Why a version has no explanation; None if it has one or was never asked."""
@@ -103,7 +106,12 @@ class Measured:
         """Versions that were explained on the same homes as this one, itself included, newest first."""
         sets = {line.digest for line in self.explained if line.version == version and line.problem is None}
         found = {line.version for line in self.explained if line.digest in sets and line.problem is None}
-        return sorted(found, key=_number, reverse=True)
+        return sorted(found, key=version_number, reverse=True)
+
+    def predecessor(self, version: str) -> str | None:
+        """What a version is compared with: the champion where that is older, else the newest older one on the same homes."""
+        older = [partner for partner in self.partners(version) if version_number(partner) < version_number(version)]
+        return self.standing.champion if self.standing.champion in older else next(iter(older), None)
 
     def common_set(self, *versions: str) -> FixedSet | None:
         """The newest set on which all of them were explained."""
@@ -111,7 +119,8 @@ class Measured:
         return next((found for found in self.sets if all((found.digest, version) in known for version in versions)), None)
 
 
-def _number(version: str) -> int:
+def version_number(version: str) -> int:
+    """What versions are ordered by; one that is no number comes before all."""
     return int(version) if version.isdigit() else -1
 
 
@@ -122,11 +131,12 @@ def read_measured(url: str, model_name: str) -> Measured:
             "SELECT set_digest, batch_number, drawn_at, f.row_count, area_count "
             "FROM audit.fixed_sets AS f JOIN raw.batches USING (batch_id) "
             "WHERE EXISTS (SELECT FROM audit.version_scores AS s WHERE s.set_digest = f.set_digest AND s.model_name = %s) "
-            "ORDER BY drawn_at DESC, set_digest",
-            (model_name,),
+            "ORDER BY drawn_at DESC, set_digest LIMIT %s",
+            (model_name, MOST_SETS),
         ).fetchall()
         explained = connection.execute(
-            "SELECT set_digest, model_version, problem FROM audit.explanations WHERE model_name = %s", (model_name,)
+            "SELECT set_digest, model_version, problem FROM audit.explanations WHERE model_name = %s AND set_digest = ANY(%s)",
+            (model_name, [row["set_digest"] for row in sets]),
         ).fetchall()
         standing = _standing(connection, model_name)
     return Measured(
@@ -169,7 +179,7 @@ def read_scores(url: str, model_name: str, digest: str) -> list[Score]:
         )
         for row in rows
     ]
-    return sorted(scores, key=lambda score: (_number(score.version), score.dimension, score.slice))
+    return sorted(scores, key=lambda score: (version_number(score.version), score.dimension, score.slice))
 
 
 def read_explanations(

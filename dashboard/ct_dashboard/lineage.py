@@ -56,15 +56,16 @@ SELECT registered.dag_id, registered.run_id, registered.details, batch.batch_id,
     ON (retrain.dag_id, retrain.run_id, retrain.kind) = (registered.dag_id, registered.run_id, 'retrain')
   LEFT JOIN audit.decisions AS promotion
     ON (promotion.dag_id, promotion.run_id, promotion.kind) = (registered.dag_id, registered.run_id, 'promotion')
- WHERE registered.model_version = %s AND registered.event IN ('registered', 'promotion_decided', 'promoted', 'rejected')
+ WHERE (registered.model_name, registered.model_version) = (%s, %s)
+   AND registered.event IN ('registered', 'promotion_decided', 'promoted', 'rejected')
  ORDER BY registered.event = 'registered' DESC, registered.event_id LIMIT 1
 """
 
 
-def read_line(url: str, version: str) -> Line | None:
-    """The line of a version, or None if the ledger does not know it. Raises TryLaterError if PostgreSQL is away."""
+def read_line(url: str, model_name: str, version: str) -> Line | None:
+    """The line of a model's version, or None if the ledger does not know it. Raises TryLaterError if PostgreSQL is away."""
     with connect("ct_dashboard", url) as connection:
-        row = connection.execute(_LINE, (version,)).fetchone()
+        row = connection.execute(_LINE, (model_name, version)).fetchone()
     if row is None:
         return None
     details: Mapping[str, Any] = row["details"] or {}
@@ -106,7 +107,7 @@ def steps(line: Line, text: Text) -> list[tuple[str, str]]:
                           _short(line.body_digest))),
         ("suite", _joined(line.suite, None if line.accepted is None else
                           text("quality.accepted" if line.accepted else "quality.refused"))),
-        ("data", _joined(text("lineage.batches", count=line.batches) if line.batches else None,
+        ("data", _joined(_batches(line.batches, text),
                          None if line.clean_rows is None else text("comparison.rows", rows=text.number(line.clean_rows)),
                          _short(line.clean_digest))),
         ("reason", _joined(line.retrain_code, line.policy)),
@@ -117,6 +118,12 @@ def steps(line: Line, text: Text) -> list[tuple[str, str]]:
         ("image", _joined(line.image, line.code_version)),
     ]  # fmt: skip
     return [(name, value) for name, value in found if value]
+
+
+def _batches(count: int, text: Text) -> str | None:
+    if not count:
+        return None
+    return text("lineage.one_batches") if count == 1 else text("lineage.batches", count=count)
 
 
 def _alias(line: Line, text: Text) -> str:

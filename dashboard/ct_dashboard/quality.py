@@ -11,6 +11,9 @@ from ct_store.connection import connect
 EXAMPLES = 5
 """Rows of each rule that are shown."""
 
+MOST_VALIDATIONS = 500
+"""Validated batches that are shown: the newest. Older ones are found by their address."""
+
 
 @dataclass(frozen=True)
 class Quarantine:
@@ -20,19 +23,27 @@ class Quarantine:
     samples: Sequence[Mapping[str, Any]]
 
 
-def read_validations(url: str) -> list[dict[str, Any]]:
-    """Every validated batch with what became of its rows, newest first. Raises TryLaterError if PostgreSQL is away."""
+def read_validations(url: str, batch_id: int | None = None) -> list[dict[str, Any]]:
+    """The newest validated batches and the one of that id, with what became of their rows, newest first.
+
+    Raises TryLaterError if PostgreSQL is away.
+    """
     with connect("ct_dashboard", url) as connection:
         return connection.execute(
             """
+            WITH newest AS (
+                SELECT batch_id FROM audit.validations ORDER BY validated_at DESC, batch_id DESC LIMIT %s
+            )
             SELECT validation.batch_id, validation.run_id, suite_name, suite_version, accepted, expectations, schema_changes,
                    new_categories, validated_at, batch.stream, batch.batch_number, batch.row_count,
                    cleaned.rows_accepted, cleaned.rows_new, cleaned.rows_quarantined
               FROM audit.validations AS validation
               JOIN raw.batches AS batch USING (batch_id)
               LEFT JOIN clean.batches AS cleaned USING (batch_id)
+             WHERE validation.batch_id IN (SELECT batch_id FROM newest) OR validation.batch_id = %s
              ORDER BY validation.validated_at DESC, validation.batch_id DESC
-            """
+            """,
+            (MOST_VALIDATIONS, batch_id),
         ).fetchall()
 
 

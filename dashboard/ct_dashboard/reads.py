@@ -29,10 +29,10 @@ def shapes(url: str, decision_id: str) -> dict[str, diagnostics.Shapes]:
     return diagnostics.read_shapes(url, decision_id)
 
 
-@st.cache_data(ttl=30, show_spinner=False)
-def validations(url: str) -> list[dict[str, Any]]:
-    """One line for each validated batch."""
-    return quality.read_validations(url)
+@st.cache_data(ttl=30, show_spinner=False, max_entries=20)
+def validations(url: str, batch_id: int | None) -> list[dict[str, Any]]:
+    """The newest validated batches, and the one of that id."""
+    return quality.read_validations(url, batch_id)
 
 
 @st.cache_data(ttl=600, show_spinner=False, max_entries=50)
@@ -63,6 +63,6 @@ def answered(url: str) -> operations.Answered:
 
 
 @st.cache_data(ttl=60, show_spinner=False, max_entries=50)
-def line_of(url: str, version: str) -> lineage.Line | None:
+def line_of(url: str, model_name: str, version: str) -> lineage.Line | None:
     """Where a version comes from."""
-    return lineage.read_line(url, version)
+    return lineage.read_line(url, model_name, version)

@@ -55,10 +55,17 @@ def places(url: str) -> data.Places:
     return data.read_places(url)
 
 
-@st.cache_data(ttl=15, show_spinner=False)
-def history(url: str) -> data.History:
-    """The history. Raises TryLaterError, which is not kept."""
-    return data.read_history(url)
+@st.cache_data(ttl=15, show_spinner=False, max_entries=20)
+def _history(url: str, model_name: str, run_id: str | None) -> data.History:
+    return data.read_history(url, model_name, run_id)
+
+
+def history(url: str, run_id: str | None = None) -> data.History:
+    """The newest runs, and the run of that id where it is older. Raises TryLaterError, which is not kept."""
+    found = _history(url, settings().model_name, None)
+    if run_id is None or any(run.key == run_id for run in found.runs):
+        return found
+    return _history(url, settings().model_name, run_id)
 
 
 @st.cache_data(ttl=600, show_spinner=False, max_entries=20)

@@ -13,7 +13,7 @@ from ct_decisions.texts import ENGLISH, SPANISH, Texts
 
 from ct_dashboard.api import PricedRow
 from ct_dashboard.charts_comparison import change_label
-from ct_dashboard.data import Decision, Run, change_gate
+from ct_dashboard.data import Decision, History, Run, change_gate
 from ct_dashboard.diagnostics import Change
 from ct_dashboard.text import Text
 
@@ -35,6 +35,19 @@ def sentence(decision: Decision | None, text: Text) -> str:
         return render(decision, text.language)
     except ValueError:
         return str(decision["code"])
+
+
+def champion_story(history: History, text: Text) -> str:
+    """Why the champion is in production: the decision that its event names, else that of the run that promoted it."""
+    if history.champion is None:
+        return ""
+    if history.crowned is not None:
+        return sentence(history.crowned, text)
+    reign = history.reigns[-1]
+    if reign.event == "alias_moved_by_hand":
+        return text("history.by_hand", version=reign.version, time=text.time(reign.since))
+    made = (run for run in history.runs if run.line["challenger_version"] == reign.version)
+    return next((sentence(run.verdict, text) for run in made if run.line["promotion_outcome"] == "promote"), "")
 
 
 def validation_outcome(run: Run, text: Text) -> str:
@@ -79,6 +92,13 @@ def change(promotion: Decision | None, text: Text) -> str:
     )
 
 
+def shortened(words: str, most: int) -> str:
+    """The first words, at most ``most`` characters and a mark where something is left out."""
+    if len(words) <= most:
+        return words
+    return f"{words[:most].rsplit(' ', 1)[0].rstrip(' ,;:.(')} …"
+
+
 def history_table(runs: Sequence[Run], text: Text) -> pd.DataFrame:
     """One row for each run, in the order given, with translated column names."""
 
@@ -92,13 +112,13 @@ def history_table(runs: Sequence[Run], text: Text) -> pd.DataFrame:
         rows.append(
             {
                 text("history.col_batch"): text("history.no_batch") if number is None else str(number),
+                text("history.col_trained"): training_outcome(run, text),
+                text("history.col_trained_why"): sentence(run.retrain or run.intake, text),
+                text("history.col_promoted"): promotion_outcome(run, text),
+                text("history.col_promoted_why"): sentence(run.verdict, text) or "–",
+                text("history.col_change"): change(run.promotion, text),
                 text("history.col_when"): text.time(line["happened_at"]),
                 text("history.col_validated"): validation_outcome(run, text),
-                text("history.col_trained"): training_outcome(run, text),
-                text("history.col_promoted"): promotion_outcome(run, text),
-                text("history.col_change"): change(run.promotion, text),
-                text("history.col_trained_why"): sentence(run.retrain or run.intake, text),
-                text("history.col_promoted_why"): sentence(run.verdict, text),
                 text("history.col_champion"): line["champion_version"] or "–",
                 text("history.col_challenger"): line["challenger_version"] or "–",
                 text("history.col_mlflow_run"): (run.mlflow_run_id or "–")[:8],
@@ -139,13 +159,16 @@ def _interval(line: Mapping[str, Any], text: Text) -> str:
     return " … ".join(ends) if high is not None else f"≥ {measured(line['name'], low, text)}"
 
 
-def evidence_table(lines: Sequence[Mapping[str, Any]], text: Text) -> pd.DataFrame:
-    """Signals or gates of a decision, in their order; gates have a code, signals may have a feature."""
+def evidence_table(lines: Sequence[Mapping[str, Any]], text: Text, aside: Sequence[Mapping[str, Any]] = ()) -> pd.DataFrame:
+    """Signals or gates of a decision, in their order; those in ``aside`` decided nothing.
+
+    Gates have a code, signals may have a feature.
+    """
     rows = []
     for line in lines:
         name = line["name"]
         row = {
-            text("history.verdict"): text(f"verdict.{line['verdict'].replace('/', '')}"),
+            text("history.verdict"): text("verdict.aside" if line in aside else f"verdict.{line['verdict'].replace('/', '')}"),
             text("history.name"): evidence_name(line["name"], text.language),
         }
         if any(other.get("feature") for other in lines):

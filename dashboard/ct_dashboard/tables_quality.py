@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,7 +36,7 @@ def validations_table(validations: Sequence[Mapping[str, Any]], text: Text) -> p
 
 
 def _share(count: int | None, total: int, text: Text) -> str:
-    return "–" if count is None else f"{text.number(count)} ({text.share(count / total, 1)})"
+    return "–" if count is None or not total else f"{text.number(count)} ({text.share(count / total, 1)})"
 
 
 def expectations_table(lines: Sequence[Mapping[str, Any]], text: Text) -> pd.DataFrame:
@@ -87,6 +88,19 @@ def changes_table(changes: Sequence[Mapping[str, Any]], text: Text) -> pd.DataFr
     )
 
 
+_REPEATED = re.compile(r"the same listing as in (?:this batch|batch (?P<batch>\d+), row (?P<row>\d+))")
+
+
+def found_words(rule: str, detail: str, text: Text) -> str:
+    """What a rule found, as it was delivered; of a repeated listing where the first one stands."""
+    repeated = _REPEATED.fullmatch(detail) if rule == "DUPLICATE_LISTING" else None
+    if repeated is None:
+        return detail
+    if repeated["batch"] is None:
+        return text("quality.repeats_here")
+    return text("quality.repeats", batch=repeated["batch"], row=text.number(int(repeated["row"])))
+
+
 def quarantine_table(samples: Sequence[Mapping[str, Any]], text: Text) -> pd.DataFrame:
     """The first rows that each rule put aside, as they were delivered."""
     rows = []
@@ -94,7 +108,7 @@ def quarantine_table(samples: Sequence[Mapping[str, Any]], text: Text) -> pd.Dat
         rule = str(sample["rule"])
         row = {
             text("quality.col_rule"): text.or_none(f"quality.rule_{rule.lower()}") or rule,
-            text("quality.col_found"): str(sample["detail"]),
+            text("quality.col_found"): found_words(rule, str(sample["detail"]), text),
             text("quality.col_row"): text.number(sample["row_number"]),
         }
         for name in ("price", "bed", "bath", "house_size", "city", "state", "zip_code", "status"):

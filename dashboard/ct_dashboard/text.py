@@ -43,11 +43,16 @@ class Text:
         """The same, or None if the catalogue has no such key."""
         return self(key, **values) if key in catalogue(self.language) else None
 
+    @property
+    def separators(self) -> str:
+        """Of decimals and of thousands, as plotly takes them."""
+        return ".," if self.language == "en" else ",."
+
     def number(self, value: float | None, digits: int = 0) -> str:
         """1234.5 as "1,234.5" or "1.234,5"; a dash for None."""
         if value is None:
             return "–"
-        text = f"{value:,.{digits}f}"
+        text = f"{value:,.{digits}f}".replace("-", "−")
         return text if self.language == "en" else text.translate(str.maketrans(",.", ".,"))
 
     def significant(self, value: float | None) -> str:
@@ -69,16 +74,18 @@ class Text:
         return ("−" if value < 0 else "+") + self.money(abs(value))
 
     def percent(self, share: float | None, digits: int = 1) -> str:
-        """A signed share: -0.042 as "−4.2 %"."""
+        """A signed share: -0.042 as "−4.2%", in Spanish "−4,2 %"."""
         if share is None:
             return "–"
         value = share * 100
         sign = "−" if round(value, digits) < 0 else "+" if round(value, digits) > 0 else ""
-        return f"{sign}{self.number(abs(value), digits)} %"
+        return f"{sign}{self.share(abs(share), digits)}"
 
     def share(self, share: float | None, digits: int = 0) -> str:
-        """A share without a sign: 0.907 as "91 %"."""
-        return "–" if share is None else f"{self.number(share * 100, digits)} %"
+        """A share without a sign: 0.907 as "91%", in Spanish "91 %"."""
+        if share is None:
+            return "–"
+        return f"{self.number(share * 100, digits)}{'%' if self.language == 'en' else ' %'}"
 
     def short_money(self, value: float) -> str:
         """Dollars for the ticks of an axis: "$250k", "$1.5M"."""

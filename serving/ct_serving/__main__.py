@@ -28,10 +28,14 @@ def main() -> None:
     from ct_serving.app import create_app
     from ct_serving.settings import Settings
 
-    settings = Settings.from_environment()
+    try:
+        settings = Settings.from_environment()
+        app = create_app(settings)
+    except ValueError as error:
+        parser.exit(2, f"ct_serving does not start: {error}\n")
     logs.configure(settings.log_format)
     uvicorn.run(
-        create_app(settings),
+        app,
         host=arguments.host,
         port=arguments.port,
         access_log=False,

@@ -11,6 +11,7 @@ import asyncio
 import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 import orjson
 
@@ -41,6 +42,16 @@ class _Waiting:
     client: str | None
     received_at: datetime
     answer: asyncio.Future[bytes | None]
+
+
+class _Priced(NamedTuple):
+    """A batch with what its version made of it: rows of price, low and high end, the answers as JSON, all warnings."""
+
+    version: str
+    batch: list[_Waiting]
+    prices: list[list[float]]
+    answers: list[bytes]
+    warnings: list[dict[str, str]]
 
 
 class Batcher:
@@ -75,37 +86,50 @@ class Batcher:
         assert model is not None, "a model is only ever replaced by another"
         try:
             prices = model.price([one.values for one in batch]).tolist()
-            rows, answers = self._written(model, batch, prices)
+            rows, answers, warned = self._written(model, batch, prices)
         except Exception:
             # One by one they get their own answers or errors.
             logger.exception("version %s does not price %d rows together", model.version, len(batch))
             for one in batch:
                 _settle(one, None)
             return
+        self._keep(loop, rows, _Priced(model.version, batch, prices, answers, warned))
+
+    def _keep(self, loop: asyncio.AbstractEventLoop, rows: list[bytes], priced: _Priced) -> None:
+        """Hand rows to the log, and give their answers: at once, or in durable mode when they are safe."""
         if not self._durable:
             self._log.add_encoded(rows)
-            _answer(batch, answers)
+            self._give(priced)
             return
-        timer = loop.call_later(self._seconds, _refuse, batch)
+        timer = loop.call_later(self._seconds, _refuse, priced.batch)
 
         def safe(kept: bool) -> None:
             timer.cancel()
-            if kept:
-                _answer(batch, answers)
-            else:
-                _refuse(batch)
+            if not kept:
+                _refuse(priced.batch)
+            elif not all(one.answer.done() for one in priced.batch):
+                self._give(priced)
 
         def told(kept: bool) -> None:
             loop.call_soon_threadsafe(safe, kept)
 
         self._log.add_encoded(rows, told)
 
-    def _written(self, model: LoadedModel, batch: list[_Waiting], prices: list[list[float]]) -> tuple[list[bytes], list[bytes]]:
-        """The rows for the log and the answers of a batch."""
+    def _give(self, priced: _Priced) -> None:
+        self._metrics.priced(priced.version, "primary", priced.prices)
+        self._metrics.warned(priced.warnings)
+        for one, answer in zip(priced.batch, priced.answers, strict=True):
+            _settle(one, answer)
+
+    def _written(
+        self, model: LoadedModel, batch: list[_Waiting], prices: list[list[float]]
+    ) -> tuple[list[bytes], list[bytes], list[dict[str, str]]]:
+        """The rows for the log, the answers, and all the warnings of a batch."""
         template = priced_template(model.name, model.version, "primary")
         head = orjson.dumps(model.identity())
         answered_at = datetime.now(UTC).isoformat().encode()
-        rows, answers, warned, shadowed = [], [], [], self._shadow.wanted
+        rows, answers, shadowed = [], [], self._shadow.wanted
+        warned: list[dict[str, str]] = []
         for one, (price, low, high) in zip(batch, prices, strict=True):
             warnings = [] if model.domain.is_usual(one.values) else model.domain.warnings_of(one.values)
             found = orjson.dumps(warnings) if warnings else b"null"
@@ -120,19 +144,12 @@ class Batcher:
             )
             if shadowed:
                 self._shadow.offer(Copy(one.request_id, 0, one.values, one.body, received_at, one.client))
-        self._metrics.priced(model.version, "primary", prices)
-        self._metrics.warned(warned)
-        return rows, answers
+        return rows, answers, warned
 
 
 def _settle(one: _Waiting, answer: bytes | None) -> None:
     if not one.answer.done():
         one.answer.set_result(answer)
-
-
-def _answer(batch: list[_Waiting], answers: list[bytes]) -> None:
-    for one, answer in zip(batch, answers, strict=True):
-        _settle(one, answer)
 
 
 def _refuse(batch: list[_Waiting]) -> None:

@@ -55,7 +55,7 @@ class ExplainRoute:
 
     async def __call__(self, request: Request) -> Response:
         """Explain one property, or up to MAX_EXPLAINED as ``instances``. Raises RouteError: 413, 422, 500, 501, 503."""
-        body = await read_body(request)
+        body = await read_body(request.receive)
         instances = _instances(body)
         count = len(instances or [None])
         try:

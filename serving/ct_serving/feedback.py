@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import orjson
 from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -62,7 +61,7 @@ class FeedbackRoute:
 
     async def __call__(self, request: Request) -> Response:
         """Keep one real price. Raises RouteError: 404 for a row that is not on record, 422, 503."""
-        given = parse_feedback(await read_body(request))
+        given = parse_feedback(await read_body(request.receive))
         client: str | None = request.state.client
         try:
             found = await self._give(given, client, accept_unknown=False)
@@ -94,7 +93,11 @@ class FeedbackRoute:
             spooled = False
         if not spooled:
             await asyncio.sleep(self._settings.flush_seconds + 0.1)
-        return await self._give(given, client, accept_unknown=spooled) if spooled or _may_be_queued(found) else found
+        return (
+            await self._give(given, client, accept_unknown=spooled)
+            if spooled or found["outcome"] == "unknown_request"
+            else found
+        )
 
     def _answer(self, request_id: UUID, given: Feedback, found: dict[str, Any]) -> Response:
         outcome: str = found["outcome"]
@@ -123,20 +126,12 @@ class FeedbackRoute:
             }
         )
 
-    def close(self) -> None:
-        """Look for nothing more on disk."""
-        self._disk.close()
-
-
-def _may_be_queued(found: dict[str, Any]) -> bool:
-    return bool(found["outcome"] == "unknown_request")
-
 
 def parse_feedback(body: bytes) -> Feedback:
     """A body as feedback. Raises RouteError (422) with a problem for each field."""
     content = read_json(body, FEEDBACK_EXAMPLE)
     if not isinstance(content, dict):
-        given = orjson.dumps(content)[:200].decode(errors="replace")
+        given = body[:200].decode(errors="replace")
         raise RouteError(422, [problem("body", "feedback is an object", given, "an object", FEEDBACK_EXAMPLE)])
     try:
         return Feedback.model_validate(content)

@@ -71,7 +71,7 @@ class Guard:
         self._rate = rate
         self._burst = burst
         self._clock = clock
-        self._buckets: dict[str, tuple[float, TokenBucket]] = {}
+        self._buckets: dict[tuple[str, float], TokenBucket] = {}
 
     @property
     def required(self) -> bool:
@@ -97,10 +97,10 @@ class Guard:
         if rate <= 0:
             return 0.0
         now = self._clock()
-        known, bucket = self._buckets.get(key.name, (0.0, None))
-        if bucket is None or known != rate:
+        bucket = self._buckets.get((key.name, rate))
+        if bucket is None:
             # A rate of its own keeps the proportion of burst to rate.
             burst = self._burst if key.rate is None or self._rate <= 0 else self._burst * rate / self._rate
             bucket = TokenBucket(rate, max(1.0, burst), now)
-            self._buckets[key.name] = (rate, bucket)
+            self._buckets[key.name, rate] = bucket
         return bucket.take(now)

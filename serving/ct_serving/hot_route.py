@@ -19,8 +19,8 @@ from ct_serving.guard import Check
 from ct_serving.logs import REQUEST, log_access
 from ct_serving.metrics import Metrics
 from ct_serving.middleware import CLIENT_LEFT, HEADER, request_id_of
-from ct_serving.predicting import Answer, PredictRoute, read_body, refusal
-from ct_serving.requests import TooLargeError
+from ct_serving.predicting import Answer, PredictRoute, refusal
+from ct_serving.refusals import TooLargeError, read_body
 from ct_serving.schemas import problem
 
 PATH = "/predict"

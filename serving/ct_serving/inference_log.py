@@ -12,47 +12,24 @@ import asyncio
 import logging
 import sqlite3
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
-from threading import Condition, Thread
+from threading import Thread
 
 import psycopg
 
-from ct_serving.database import Database, RowAtFaultError
+from ct_serving.inference_table import InferenceTable, RowAtFaultError
+from ct_serving.log_queue import BATCH_BYTES, Entry, LogQueue
 from ct_serving.metrics import Metrics
 from ct_serving.raw_table import InferenceRow, encode
 from ct_serving.settings import Settings
-from ct_serving.spool import Spool, SpoolFullError
+from ct_serving.spool import Spool, SpoolFullError, is_damage
 
 logger = logging.getLogger(__name__)
 
-BATCH_ROWS = 2000
-"""The most rows of one transaction, but for a request that has more."""
-BATCH_BYTES = 16_000_000
-"""And their most bytes."""
-QUEUE_BYTES = 256_000_000
-"""The cap of the queue in bytes, for rows may be large."""
 REPLAY_ROWS = 500
 """The most rows of the spool between two groups of fresh ones: those that wait for an answer are not to wait long."""
-
-
-class Entry:
-    """Encoded rows on their way. ``told`` is called once, in the writer's thread, with whether they are safe."""
-
-    __slots__ = ("kept", "rows", "size", "told")
-
-    def __init__(self, rows: Sequence[bytes], told: Callable[[bool], None] | None = None) -> None:
-        self.rows = rows
-        self.size = sum(map(len, rows))
-        self.told = told
-        self.kept: bool | None = None
-        """True once the rows are in PostgreSQL or in the spool, False once they are dropped."""
-
-    def end(self, kept: bool) -> None:
-        """Say how it went."""
-        self.kept = kept
-        if self.told is not None:
-            self.told(kept)
+REOPEN_SECONDS = 5.0
+"""How long a spool that could not be opened, or failed, is left alone."""
 
 
 class InferenceLog:
@@ -62,33 +39,26 @@ class InferenceLog:
         self._settings = settings
         self._metrics = metrics
         self._flush_seconds = 0.0 if settings.durable else settings.flush_seconds
-        self._queue: deque[Entry] = deque()
-        self._queued_rows = 0
-        self._queued_bytes = 0
-        self._changed = Condition()
-        self._closing = False
+        self._queue = LogQueue(settings.queue_max_rows)
         self._deadline = float("inf")
         self._thread = Thread(target=self._run, name="inference-log", daemon=True)
-        self._database = Database(settings.database_url)
+        self._table = InferenceTable(settings.database_url)
         self._spool: Spool | None = None
+        self._open_again_at = 0.0
         self._own_trouble: dict[str, str] = {}
-        metrics.queue_size.set_function(lambda: self._queued_rows)
+        metrics.queue_size.set_function(lambda: self._queue.rows)
 
     @property
     def trouble(self) -> dict[str, str]:
         """What is degraded now, by part, in words; read by ``/health/ready``."""
         found = dict(self._own_trouble)
-        away = self._database.trouble
+        away = self._table.trouble
         return found if away is None else {"database": f"inferences wait in the spool: {away}", **found}
 
     def start(self) -> None:
         """Open the spool and begin to write; a spool that cannot be opened is a degradation, not a failure."""
-        try:
-            self._open_spool()
-        except (OSError, sqlite3.Error) as error:
-            self._own_trouble["spool"] = f"the spool {self._settings.spool_directory} cannot be opened: {error}"
-            logger.error("%s", self._own_trouble["spool"])  # noqa: TRY400
-        self._database.start()
+        self._opened()
+        self._table.start()
         self._thread.start()
 
     def add(self, rows: Sequence[InferenceRow], told: Callable[[bool], None] | None = None) -> Entry:
@@ -98,16 +68,8 @@ class InferenceLog:
     def add_encoded(self, rows: Sequence[bytes], told: Callable[[bool], None] | None = None) -> Entry:
         """Take rows that are encoded already; otherwise like ``add``."""
         entry = Entry(rows, told)
-        with self._changed:
-            fits = self._queued_rows + len(rows) <= self._settings.queue_max_rows and not self._closing
-            fits = fits and self._queued_bytes + entry.size <= QUEUE_BYTES
-            if fits:
-                self._queue.append(entry)
-                self._queued_rows += len(rows)
-                self._queued_bytes += entry.size
-                self._changed.notify()
-        if not fits:
-            self._drop(len(rows), "shutdown" if self._closing else "queue_full")
+        if not self._queue.offer(entry):
+            self._drop(len(rows), "shutdown" if self._queue.closing else "queue_full")
             entry.end(kept=False)
         return entry
 
@@ -131,131 +93,122 @@ class InferenceLog:
     @property
     def half_full(self) -> bool:
         """Whether what can be left out should be."""
-        return self._queued_rows * 2 > self._settings.queue_max_rows
+        return self._queue.rows * 2 > self._queue.most_rows
 
     def close(self) -> None:
         """Bring what is queued to PostgreSQL or to the spool, then stop; gives up after ``shutdown_seconds``."""
-        with self._changed:
-            self._closing = True
-            self._deadline = time.monotonic() + self._settings.shutdown_seconds
-            self._changed.notify()
+        self._deadline = time.monotonic() + self._settings.shutdown_seconds
+        self._queue.close()
         self._thread.join(self._settings.shutdown_seconds + 5)
-        self._database.close()
-        with self._changed:
-            if self._queued_rows:
-                self._drop(self._queued_rows, "shutdown")
+        self._table.close()
+        if self._queue.rows:
+            self._drop(self._queue.rows, "shutdown")
 
     def _run(self) -> None:
         while True:
-            entries = self._take()
+            entries = self._queue.take(self._patience(), self._flush_seconds)
             try:
                 if entries:
                     self._save(entries)
-                elif self._closing:
+                elif self._queue.closing:
                     break
-                if not self._closing and self._spool is not None and len(self._spool) and self._database.ready:
-                    self._replay(self._spool)
+                if not self._queue.closing:
+                    self._replay()
             except Exception:
                 # The writer must outlive every surprise; what it holds goes back to the queue.
                 logger.exception("the inference log met an unforeseen error; the rows stay queued")
-                self._put_back(entries)
+                self._queue.put_back(entries)
                 time.sleep(1)
-            if self._closing and time.monotonic() > self._deadline:
+            if self._queue.closing and time.monotonic() > self._deadline:
                 break
         if self._spool is not None:
             self._spool.close()
 
-    def _take(self) -> list[Entry]:
-        with self._changed:
-            if not self._queue and not self._closing:
-                spooled = self._spool is not None and len(self._spool) > 0
-                self._changed.wait((0.005 if self._database.ready else 0.1) if spooled else 30)
-            if self._queue and not self._closing and self._queued_rows < BATCH_ROWS and self._flush_seconds:
-                self._changed.wait_for(lambda: self._closing or self._queued_rows >= BATCH_ROWS, timeout=self._flush_seconds)
-            taken: list[Entry] = []
-            rows = size = 0
-            while self._queue:
-                entry = self._queue[0]
-                rows, size = rows + len(entry.rows), size + entry.size
-                if taken and (rows > BATCH_ROWS or size > BATCH_BYTES):
-                    break
-                taken.append(self._queue.popleft())
-            return taken
-
-    def _put_back(self, entries: list[Entry]) -> None:
-        with self._changed:
-            self._queue.extendleft(entry for entry in reversed(entries) if entry.kept is None)
-
-    def _end(self, entries: list[Entry], *, kept: bool) -> None:
-        with self._changed:
-            self._queued_rows -= sum(len(entry.rows) for entry in entries)
-            self._queued_bytes -= sum(entry.size for entry in entries)
-        for entry in entries:
-            entry.end(kept)
+    def _patience(self) -> float:
+        """How long to wait for rows, in seconds, before looking after the spool."""
+        if self._spool is None:
+            return REOPEN_SECONDS
+        if not len(self._spool):
+            return 30.0
+        return 0.005 if self._table.ready else 0.1
 
     def _save(self, entries: list[Entry]) -> None:
         rows = [row for entry in entries for row in entry.rows]
-        if self._database.ready and self._store(rows):
-            self._end(entries, kept=True)
+        refused = self._store(rows) if self._table.ready else None
+        if refused is not None:
+            self._queue.end(entries, kept=True, refused=refused)
             return
         try:
-            spool = self._open_spool() if self._spool is None else self._spool
+            spool = self._spool if self._spool is not None else self._open_spool()
             spool.append(rows)
         except SpoolFullError as error:
             self._drop(len(rows), "spool_full")
             self._own_trouble["spool"] = str(error)
-            self._end(entries, kept=False)
+            self._queue.end(entries, kept=False)
         except (OSError, sqlite3.Error) as error:
-            if self._closing:
+            self._spool_failed(error)
+            if self._queue.closing and not is_damage(error):
                 self._drop(len(rows), "shutdown")
-                self._end(entries, kept=False)
+                self._queue.end(entries, kept=False)
                 return
             # Neither PostgreSQL nor the disk takes them: they wait in memory, up to the queue's cap.
-            self._own_trouble["spool"] = f"the spool cannot be written: {error}"
-            logger.error("%s; %d rows wait in memory", self._own_trouble["spool"], len(rows))  # noqa: TRY400
-            self._put_back(entries)
-            time.sleep(0.5)
+            logger.error("%d rows wait in memory", len(rows))  # noqa: TRY400
+            self._queue.put_back(entries)
+            time.sleep(0 if is_damage(error) else 0.5)
         else:
             self._own_trouble.pop("spool", None)
             self._metrics.spooled_rows.set(len(spool))
-            self._end(entries, kept=True)
+            self._queue.end(entries, kept=True)
 
     def encoded(self, rows: Sequence[InferenceRow]) -> list[bytes]:
-        """The rows as ``add_encoded`` takes them; one that cannot be written is dropped and counted."""
+        """The rows as ``add_encoded`` takes them; what of one cannot be written is left out of it."""
         texts = []
         for row in rows:
             try:
                 texts.append(encode(row))
             except (ValueError, TypeError) as error:
-                self._drop(1, "refused")
-                logger.error("row %d of request %s cannot be written: %s", row.row_number, row.request_id, error)  # noqa: TRY400
+                logger.error("row %d of request %s is kept without its input: %s", row.row_number, row.request_id, error)  # noqa: TRY400
+                texts.append(encode(row._replace(input={"unwritable": str(error)}, warnings=None, error=None)))
         return texts
 
-    def _replay(self, spool: Spool) -> None:
-        waiting = spool.peek(REPLAY_ROWS, BATCH_BYTES)
-        if waiting and self._store([row for _, row in waiting]):
-            spool.remove_to(waiting[-1][0])
+    def _replay(self) -> None:
+        """Bring a portion of what waits on disk to PostgreSQL, if both are there."""
+        spool = self._spool if self._spool is not None else self._opened()
+        if spool is None or not len(spool) or not self._table.ready:
+            return
+        try:
+            waiting = spool.peek(REPLAY_ROWS, BATCH_BYTES)
+            if waiting and self._store([row for _, row in waiting]) is not None:
+                spool.remove_to(waiting[-1][0])
+        except sqlite3.Error as error:
+            self._spool_failed(error)
+            return
         self._metrics.spooled_rows.set(len(spool))
         if not len(spool):
             self._own_trouble.pop("spool", None)
             logger.info("the spool is empty again: every inference that waited is in PostgreSQL")
 
-    def _store(self, rows: Sequence[bytes]) -> bool:
-        """Write rows to PostgreSQL; False if it is away. A row that PostgreSQL refuses for what it is, is dropped."""
+    def _store(self, rows: Sequence[bytes], first: int = 0) -> set[int] | None:
+        """Write rows to PostgreSQL. None if it is away, else the positions, from ``first``, of those that it refuses.
+
+        A row that PostgreSQL refuses for what it is, is dropped.
+        """
         try:
-            self._database.insert(rows)
+            self._table.insert(rows)
         except RowAtFaultError as error:
             if len(rows) > 1:
                 # Halves, so that one bad row among many costs little.
                 middle = len(rows) // 2
-                return self._store(rows[:middle]) and self._store(rows[middle:])
+                early = self._store(rows[:middle], first)
+                late = None if early is None else self._store(rows[middle:], first + middle)
+                return None if early is None or late is None else early | late
             self._drop(1, "refused")
             logger.error("PostgreSQL refuses an inference: %s: %r", error, rows[0][:500])  # noqa: TRY400
-            return True
+            return {first}
         except psycopg.Error:
-            return False
+            return None
         self._metrics.stored.inc(len(rows))
-        return True
+        return set()
 
     def _open_spool(self) -> Spool:
         """Open the spool. Raises OSError or sqlite3.Error."""
@@ -263,6 +216,30 @@ class InferenceLog:
         self._metrics.spooled_rows.set(len(spool))
         self._spool = spool
         return spool
+
+    def _opened(self) -> Spool | None:
+        """The spool, if it can be opened and its pause is over."""
+        if time.monotonic() < self._open_again_at:
+            return None
+        try:
+            spool = self._open_spool()
+        except (OSError, sqlite3.Error) as error:
+            self._spool_failed(error)
+            return None
+        self._own_trouble.pop("spool", None)
+        return spool
+
+    def _spool_failed(self, error: OSError | sqlite3.Error) -> None:
+        """Leave the spool: for good if its file is damaged, else for REOPEN_SECONDS."""
+        spool, self._spool = self._spool, None
+        words = f"the spool {self._settings.spool_directory} cannot be used: {error}"
+        if self._own_trouble.get("spool") != words:
+            logger.error("%s", words)
+        self._own_trouble["spool"] = words
+        if spool is not None:
+            spool.leave(error)
+        if not is_damage(error):
+            self._open_again_at = time.monotonic() + REOPEN_SECONDS
 
     def _drop(self, rows: int, reason: str) -> None:
         self._metrics.dropped.labels(reason).inc(rows)

@@ -83,7 +83,8 @@ class KeyRing:
         self._file = file
         self._changed = 0
         self._next_look = 0.0
-        self.keys: tuple[ApiKey, ...] = parse_keys(text)
+        self._fixed = parse_keys(text)
+        self.keys: tuple[ApiKey, ...] = self._fixed
         if file is not None:
             self.keys += self._read(file)
 
@@ -125,7 +126,7 @@ class KeyRing:
         self._next_look = time.monotonic() + LOOK_SECONDS
         try:
             if self._file.stat().st_mtime_ns != self._changed:
-                self.keys = self._read(self._file)
+                self.keys = self._fixed + self._read(self._file)
                 logger.info("the API keys were read again: %d", len(self.keys))
         except (OSError, ValueError) as error:
             logger.error("the API keys stay as they were: %s", error)  # noqa: TRY400

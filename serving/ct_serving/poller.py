@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from threading import Event, Lock, Thread
 from typing import Literal
 
@@ -95,8 +95,10 @@ class Poller:
             return self._said("unavailable", str(error), logging.WARNING)
         if version is None:
             return self._no_model(current)
-        if current is not None and current.version == version.version:
+        if current is not None and (current.version, current.run_id) == (version.version, version.run_id):
             self._failed_version = None
+            if (current.tags, current.description) != (version.tags, version.description):
+                self._holder.replace(replace(current, tags=version.tags, description=version.description))
             return self._said("unchanged", f"version {current.version} carries the alias", logging.DEBUG)
         if patient and version.version == self._failed_version and time.monotonic() < self._try_again_at:
             return self.last
@@ -120,7 +122,7 @@ class Poller:
             same = version.version == self._failed_version
             self._failures = self._failures + 1 if same else 1
             self._failed_version = version.version
-            self._try_again_at = time.monotonic() + min(LONGEST_PAUSE, self._interval * 2**self._failures)
+            self._try_again_at = time.monotonic() + min(LONGEST_PAUSE, self._interval * 2.0 ** min(self._failures, 10))
             kept = f"no model is {_PLACE[self._role]}" if current is None else f"version {current.version} stays"
             logger.exception("version %s of %s does not load; %s", version.version, version.name, kept)
             return Reload("failed", f"version {version.version} does not load; {kept}: {type(error).__name__}: {error}"[:1000])

@@ -7,7 +7,7 @@ here, row by row.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -15,7 +15,7 @@ from uuid import UUID
 
 import orjson
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from ct_serving.batching import Batcher, NotOnRecordError
@@ -23,8 +23,9 @@ from ct_serving.inference_log import InferenceLog
 from ct_serving.metrics import Metrics
 from ct_serving.model_holder import LoadedModel, ModelHolder
 from ct_serving.raw_table import InferenceRow, Status
-from ct_serving.requests import Row, TooLargeError, UnreadableError, read_rows
-from ct_serving.schemas import INTERVAL_LEVEL, MAX_BODY_BYTES, problem
+from ct_serving.refusals import TooLargeError, read_body
+from ct_serving.requests import Row, UnreadableError, read_rows
+from ct_serving.schemas import INTERVAL_LEVEL, problem
 from ct_serving.settings import Settings
 from ct_serving.shadow import Copy, Shadow
 from ct_serving.usual import usual_request
@@ -111,11 +112,13 @@ class PredictRoute:
                 return Answer(200, given)
         call = Call(request_id, client, self._holder.current)
         if len(body) > _LARGE_BYTES:
-            answer, lines = await run_in_threadpool(self._work, call, body)
+            answer, lines, answered = await run_in_threadpool(self._work, call, body)
         else:
-            answer, lines = self._work(call, body)
+            answer, lines, answered = self._work(call, body)
         if not await self._log.keep(lines) and answer.status == 200:
             return self._not_on_record(request_id)
+        if answer.status == 200:
+            self._count(call.model, answered)
         return answer
 
     async def refuse(self, request_id: UUID, client: str | None, error: TooLargeError) -> Answer:
@@ -124,12 +127,8 @@ class PredictRoute:
         await self._log.keep(self._log.encoded(_refused_lines(call, RefusedError(413, "invalid", error.detail), [None])))
         return refusal(request_id, 413, error.detail)
 
-    def _work(self, call: Call, body: bytes) -> tuple[Answer, list[bytes]]:
-        """The answer to a body and its encoded rows for the log."""
-        answer, rows = self._worked_out(call, body)
-        return answer, self._log.encoded(rows)
-
-    def _worked_out(self, call: Call, body: bytes) -> tuple[Answer, list[InferenceRow]]:
+    def _work(self, call: Call, body: bytes) -> tuple[Answer, list[bytes], list[Row]]:
+        """The answer to a body, its encoded rows for the log, and the rows that were answered."""
         rows: list[Row] = []
         try:
             try:
@@ -139,43 +138,36 @@ class PredictRoute:
             model = _answered(call.model, rows, single)
         except RefusedError as refused:
             given = [row.given for row in rows] or [refused.given]
-            return refusal(call.request_id, refused.http_status, refused.detail), _refused_lines(call, refused, given)
-        lines = _lines(call, rows)
-        self._count(call, rows, model)
+            lines = self._log.encoded(_refused_lines(call, refused, given))
+            return refusal(call.request_id, refused.http_status, refused.detail), lines, []
+        lines = self._log.encoded(_lines(call, rows))
+        self._shadowed(call, rows)
         answers = [_answer(row) for row in rows]
         head = {"request_id": str(call.request_id), "model": model.identity()}
-        return Answer(200, orjson.dumps({**head, **answers[0]} if single else {**head, "predictions": answers})), lines
+        whole = {**head, **answers[0]} if single else {**head, "predictions": answers}
+        return Answer(200, orjson.dumps(whole)), lines, rows
 
-    def _count(self, call: Call, rows: Sequence[Row], model: LoadedModel) -> None:
-        priced = [(number, row, row.prices) for number, row in enumerate(rows) if row.prices is not None]
-        self._metrics.priced(model.version, "primary", [prices for _, _, prices in priced])
-        self._metrics.warned(warning for _, row, _ in priced for warning in row.warnings)
+    def _count(self, model: LoadedModel | None, rows: Sequence[Row]) -> None:
+        priced = [row for row in rows if row.prices is not None]
+        if model is not None:
+            self._metrics.priced(model.version, "primary", [row.prices for row in priced if row.prices is not None])
+        self._metrics.warned(warning for row in priced for warning in row.warnings)
+
+    def _shadowed(self, call: Call, rows: Sequence[Row]) -> None:
         if not self._shadow.wanted:
             return
         received_at = call.received_at.isoformat().encode()
-        for number, row, _ in priced:
+        for number, row in enumerate(rows):
+            if row.values is None or row.prices is None:
+                continue
             given = orjson.dumps(row.given)
-            if row.values is not None and b"\\u0000" not in given:
+            if b"\\u0000" not in given:
                 self._shadow.offer(Copy(str(call.request_id), number, row.values, given, received_at, call.client))
 
     def _not_on_record(self, request_id: UUID) -> Answer:
         self._metrics.not_on_record.inc()
         message = "the price could not be put on record in time, so it is not given; send the request again, with its id"
         return refusal(request_id, 503, [problem("inference_log", message)])
-
-
-async def read_body(receive: Callable[[], Awaitable[MutableMapping[str, Any]]]) -> bytes:
-    """The body of a request. Raises TooLargeError if it is larger than it may be, ClientDisconnect if it does not end."""
-    body: bytes = b""
-    while True:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise ClientDisconnect
-        body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise TooLargeError
-        if not message.get("more_body", False):
-            return body
 
 
 def _answered(model: LoadedModel | None, rows: Sequence[Row], single: bool) -> LoadedModel:

@@ -7,8 +7,9 @@ from typing import Any
 from uuid import UUID
 
 import orjson
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.types import Receive
 
 from ct_serving.schemas import MAX_BODY_BYTES, problem
 
@@ -23,6 +24,13 @@ class RouteError(Exception):
         self.http_status = http_status
         self.detail = list(detail)
         self.headers = headers
+
+
+class TooLargeError(RouteError):
+    """A body is larger than MAX_BODY_BYTES."""
+
+    def __init__(self) -> None:
+        super().__init__(413, too_large())
 
 
 def try_later(field: str, message: str, seconds: int) -> RouteError:
@@ -55,15 +63,21 @@ def too_large() -> list[dict[str, Any]]:
     return [problem("body", message, allowed=f"{MAX_BODY_BYTES} bytes")]
 
 
-async def read_body(request: Request) -> bytes:
-    """The body of a request. Raises RouteError (413) as soon as it is larger than MAX_BODY_BYTES."""
-    chunks, size = [], 0
-    async for chunk in request.stream():
+async def read_body(receive: Receive) -> bytes:
+    """The body of an ASGI request. Raises TooLargeError as soon as it is too large, ClientDisconnect if it does not end."""
+    chunks: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        chunk: bytes = message.get("body", b"")
         size += len(chunk)
         if size > MAX_BODY_BYTES:
-            raise RouteError(413, too_large())
+            raise TooLargeError
+        if not message.get("more_body", False):
+            return b"".join((*chunks, chunk)) if chunks else chunk
         chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def read_json(body: bytes, example: Any) -> Any:

@@ -8,8 +8,11 @@ from typing import Any
 import orjson
 
 from ct_serving.raw_table import Status
-from ct_serving.schemas import EXAMPLE, MAX_BODY_BYTES, MAX_INSTANCES, Property, parse_property, problem
+from ct_serving.schemas import EXAMPLE, MAX_INSTANCES, Property, parse_property, problem
 from ct_serving.usual import Values, usual_values, values_of
+
+MOST_LEVELS = 250
+"""How deep a body may be nested; orjson reads 1,024 levels and writes 254, of which a row of the log takes one."""
 
 
 class UnreadableError(Exception):
@@ -21,12 +24,8 @@ class UnreadableError(Exception):
         self.given = given
 
 
-class TooLargeError(UnreadableError):
-    """A body is larger than MAX_BODY_BYTES."""
-
-    def __init__(self) -> None:
-        message = f"the body is larger than {MAX_BODY_BYTES} bytes; send the rows in several calls"
-        super().__init__([problem("body", message, allowed=f"{MAX_BODY_BYTES} bytes")], None)
+class _TooDeepError(Exception):
+    """JSON that can be read and not be written again, nor be kept on record."""
 
 
 @dataclass(slots=True)
@@ -50,6 +49,16 @@ def read_rows(body: bytes) -> tuple[list[Row], bool]:
         text = body[:2000].decode("utf-8", "replace")
         found = problem("body", f"the body is not JSON: {error}", text, "a JSON object", EXAMPLE)
         raise UnreadableError([found], {"body": text}) from None
+    try:
+        return _rows(content)
+    except _TooDeepError:
+        text = body[:2000].decode("utf-8", "replace")
+        message = "the body is nested too deep to be kept on record"
+        found = problem("body", message, text, f"at most {MOST_LEVELS} levels", EXAMPLE)
+        raise UnreadableError([found], {"body": text}) from None
+
+
+def _rows(content: Any) -> tuple[list[Row], bool]:
     if not (isinstance(content, dict) and "instances" in content):
         return [_row(content)], True
     instances = content["instances"]
@@ -65,6 +74,10 @@ def _row(given: Any) -> Row:
     values = usual_values(given)
     if values is not None:
         return Row(given, values=values, usual=True)
+    try:
+        orjson.dumps([given])
+    except TypeError:
+        raise _TooDeepError from None
     parsed = parse_property(given)
     if isinstance(parsed, Property):
         return Row(given, values=values_of(parsed))

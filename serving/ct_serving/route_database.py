@@ -10,14 +10,14 @@ import psycopg
 from psycopg.rows import dict_row
 
 from ct_serving.bounded import BoundedPool, BusyError
+from ct_serving.postgres import connect
 
 T = TypeVar("T")
 Connection = psycopg.Connection[dict[str, Any]]
 
 THREADS = 2
 WAITING = 32
-# A database that hangs must not hold a thread for long.
-_OPTIONS = "-c statement_timeout=5s -c lock_timeout=2s"
+STATEMENT_SECONDS = 5
 
 
 class DatabaseAwayError(Exception):
@@ -53,25 +53,12 @@ class Database:
                 except (psycopg.OperationalError, psycopg.InterfaceError):
                     if not kept.closed:
                         raise
-            fresh = self._connect()
+            fresh = connect(self._url, "ct_serving_routes", STATEMENT_SECONDS, row_factory=dict_row)
             self._kept.connection = fresh
             with fresh.transaction():
                 return work(fresh)
         except (psycopg.OperationalError, psycopg.InterfaceError) as error:
             raise DatabaseAwayError(str(error).strip() or type(error).__name__) from error
-
-    def _connect(self) -> Connection:
-        if not self._url:
-            raise DatabaseAwayError("CT_DATABASE_URL is not set")
-        return psycopg.connect(
-            self._url,
-            application_name="ct_serving_routes",
-            autocommit=True,
-            row_factory=dict_row,
-            connect_timeout=2,
-            tcp_user_timeout=5000,
-            options=_OPTIONS,
-        )
 
     def close(self) -> None:
         """Take nothing more; connections end with their threads."""

@@ -32,8 +32,8 @@ def values_of(row: Property) -> Values:
 
 def usual_request(body: bytes) -> Values | None:
     """The values of a body that is one usual property, else None."""
-    # PostgreSQL takes no NUL, and the body goes there as it is.
-    if len(body) > MOST_BYTES or b"\\u0000" in body:
+    # The body goes to PostgreSQL as it is, which takes no NUL, and no number with an exponent of five digits.
+    if len(body) > MOST_BYTES or b"\\u0000" in body or _EXPONENT.search(body):
         return None
     try:
         content = orjson.loads(body)
@@ -101,6 +101,7 @@ def _limits(name: str) -> tuple[Any, Any]:
     return low, high
 
 
+_EXPONENT: Final = re.compile(rb"[0-9][eE]")
 _DAYS: Final = _limits("prev_sold_date")
 _NAMES: Final = frozenset(FIELDS)
 _SPECIAL: Final = {"zip_code": _zip_code, "prev_sold_date": _date, "status": _text, "city": _text, "state": _text}

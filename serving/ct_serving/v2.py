@@ -21,6 +21,7 @@ from ct_serving.predicting import PredictRoute
 from ct_serving.raw_table import InferenceRow
 from ct_serving.refusals import RouteError, json_answer, read_body
 from ct_serving.schemas import Property, parse_property
+from ct_serving.usual import usual_values
 from ct_serving.v2_tensors import (
     BINARY_HEADER,
     InferRequest,
@@ -90,7 +91,7 @@ class V2Routes:
             raise V2Error(404, f"there is no model {name[:100]!r}; the model is {self._name!r}")
         received = datetime.now(UTC)
         try:
-            body = await read_body(request)
+            body = await read_body(request.receive)
         except RouteError as error:
             await self._keep_refusal(request, received, [None], 413, error.detail)
             raise V2Error(413, str(error)) from error
@@ -109,6 +110,8 @@ class V2Routes:
     async def _refuse_invalid(self, request: Request, received: datetime, asked: InferRequest) -> None:
         problems: list[dict[str, Any]] = []
         for number, row in enumerate(asked.rows):
+            if usual_values(row) is not None:
+                continue
             parsed = parse_property(row)
             if not isinstance(parsed, Property):
                 problems += [{**one, "row": number} for one in parsed]

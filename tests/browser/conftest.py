@@ -33,6 +33,11 @@ class Addresses:
     dashboard: str
     serving: str
 
+    def warm(self) -> None:
+        """Ask for one explanation: the first one loads what explains, for which a page on a busy machine does not wait."""
+        if self.explains:
+            httpx.post(f"{self.serving}/explain", json={"house_size": 1500}, timeout=START_SECONDS, trust_env=False)
+
     @property
     def explains(self) -> bool:
         """Whether the API has a route for explanations."""
@@ -48,6 +53,7 @@ def stack() -> Iterator[Addresses]:
     ports = kept["ports"]
     found = Addresses(f"http://127.0.0.1:{ports['dashboard']}", f"http://127.0.0.1:{ports['serving']}")
     if _answers(found.dashboard):
+        found.warm()
         yield found
         return
     stream = kept["stream"]
@@ -67,6 +73,7 @@ def stack() -> Iterator[Addresses]:
             assert time.monotonic() < deadline, f"the stack was not ready within {START_SECONDS} s"
             time.sleep(0.5)
         _has_history(kept)
+        found.warm()
         yield found
     finally:
         process.send_signal(signal.SIGTERM)
@@ -138,19 +145,36 @@ class Visitor:
         )
         self.page.wait_for_timeout(500)
 
-    def screenshot(self, name: str) -> None:
-        """The whole page, to the folder that CT_SCREENSHOTS names; nothing without it."""
+    def choose(self, label: str, option: str) -> None:
+        """Choose from a list; its options close when the page scrolls, so it is scrolled to first."""
+        field = self.page.get_by_label(label, exact=True)
+        field.scroll_into_view_if_needed()
+        self.settled()
+        field.click()
+        self.page.get_by_role("option", name=option).click()
+
+    def select_row(self, table: int, row: int, *, height: int = 35) -> None:
+        """Tick a row, counted from 0, of one of the page's tables, which are drawn and have no elements for their rows."""
+        shown = self.page.get_by_test_id("stDataFrame").nth(table)
+        shown.scroll_into_view_if_needed()
+        box = shown.bounding_box()
+        assert box is not None
+        self.page.mouse.click(box["x"] + 18, box["y"] + 36 + height * row + height / 2)
+
+    def screenshot(self, name: str, most: int = 4000) -> None:
+        """The page's first ``most`` pixels, to the folder that CT_SCREENSHOTS names; nothing without it."""
         folder = os.environ.get("CT_SCREENSHOTS")
         if not folder:
             return
         height = self.page.evaluate("document.querySelector('[data-testid=stMain]').scrollHeight")
         size = self.page.viewport_size
         assert size is not None
-        self.page.set_viewport_size({"width": size["width"], "height": min(int(height), 4000)})
+        self.page.set_viewport_size({"width": size["width"], "height": min(int(height), most)})
         self.settled()
         self.page.mouse.move(0, 0)
         self.page.screenshot(path=str(Path(folder) / f"{name}.png"))
         self.page.set_viewport_size(size)
+        self.settled()
 
 
 @pytest.fixture

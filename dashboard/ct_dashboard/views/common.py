@@ -46,8 +46,16 @@ def nothing(message: str, page: str) -> None:
 
 
 def chart(figure: go.Figure, key: str, alt: str) -> None:
-    """Show a figure as wide as its place, with its alternative text."""
+    """Show a figure as wide as its place, with its alternative text; numbers that plotly writes follow the language."""
+    figure.update_layout(separators=session.text().separators)
     st.plotly_chart(figure, key=key, width="stretch", config={"displayModeBar": False}, alt=alt)
+
+
+def remember(parameter: str, value: str, default: str) -> None:
+    """Put a choice into the address, unless the page shows it anyway; an address that names a choice goes on naming it."""
+    named = st.query_params.get(parameter)
+    if value != named and (named is not None or value != default):
+        st.query_params[parameter] = value
 
 
 def plain(words: str) -> str:

@@ -8,8 +8,8 @@ from ct_dashboard import charts_comparison as charts
 from ct_dashboard import reads, session, tables
 from ct_dashboard.data import Decision, Run
 from ct_dashboard.diagnostics import (
-    SIDE,
     Shapes,
+    aside,
     decisive,
     gravest_first,
     largest,
@@ -18,7 +18,7 @@ from ct_dashboard.diagnostics import (
     slice_changes,
 )
 from ct_dashboard.text import Text
-from ct_dashboard.views.common import chart, nothing, plain, read
+from ct_dashboard.views.common import chart, nothing, plain, read, remember
 
 RUN_PARAMETER = "run"
 
@@ -29,18 +29,19 @@ def show() -> None:
     st.title(text("comparison.title"), anchor=False)
     st.write(text("comparison.intro"))
     url = session.settings().database_url
-    history = read(lambda: session.history(url), "comparison", text)
+    named = st.query_params.get(RUN_PARAMETER)
+    history = read(lambda: session.history(url, named), "comparison", text)
     if history is None:
         return
     runs = [run for run in history.runs if run.promotion is not None]
     if not runs:
         nothing(text("comparison.empty"), "comparison")
         return
-    run = _choose(runs, text)
+    run = _choose(runs, named, text)
     promotion = run.promotion
     if promotion is None:
         return
-    _show_decision(promotion, text)
+    _show_decision(run.verdict or promotion, text)
     _show_gates(promotion, text)
     _show_changes(promotion, text)
     shapes = read(lambda: reads.shapes(url, str(promotion["decision_id"])), "comparison", text)
@@ -48,9 +49,8 @@ def show() -> None:
         _show_shapes(shapes, text)
 
 
-def _choose(runs: list[Run], text: Text) -> Run:
+def _choose(runs: list[Run], named: str | None, text: Text) -> Run:
     """The decision that the person chooses, or that the address names, or the newest."""
-    named = st.query_params.get(RUN_PARAMETER)
     keys = [run.key for run in runs]
     if named is not None and named not in keys:
         st.warning(text("history.gone", run_id=named))
@@ -62,14 +62,14 @@ def _choose(runs: list[Run], text: Text) -> Run:
         key="comparison.run",
         format_func=lambda key: tables.comparison_title(by_key[key], text),
     )
-    if chosen != named and (named is not None or chosen != keys[0]):
-        st.query_params[RUN_PARAMETER] = chosen
+    remember(RUN_PARAMETER, chosen, keys[0])
     return by_key[chosen]
 
 
-def _show_decision(promotion: Decision, text: Text) -> None:
-    words = plain(tables.sentence(promotion, text))
-    outcome = str(promotion["outcome"])
+def _show_decision(verdict: Decision, text: Text) -> None:
+    """What was carried out: a person's answer tells what it was asked for, too."""
+    words = plain(tables.sentence(verdict, text))
+    outcome = str(verdict["outcome"])
     box = {"promote": st.success, "reject": st.error}.get(outcome, st.warning)
     icon = {"promote": ":material/check_circle:", "reject": ":material/cancel:"}.get(outcome, ":material/pause_circle:")
     box(words, icon=icon)
@@ -81,13 +81,13 @@ def _show_gates(promotion: Decision, text: Text) -> None:
     st.subheader(text("comparison.gates"), anchor=False)
     st.write(text("comparison.gates_intro", passed=passed, judged=judged))
     st.dataframe(
-        tables.evidence_table(gravest_first(promotion["gates"]), text),
+        tables.evidence_table(gravest_first(promotion), text, aside(promotion)),
         key="comparison.gates",
         width="stretch",
         hide_index=True,
         alt=text("comparison.gates_alt", passed=passed, judged=judged),
     )
-    if any(gate["name"] in SIDE and gate not in decisive_gates and gate["verdict"] != "n/a" for gate in promotion["gates"]):
+    if aside(promotion):
         st.caption(text("comparison.side_gates"))
 
 
@@ -132,5 +132,5 @@ def _show_shapes(shapes: dict[str, Shapes], text: Text) -> None:
         if role in shapes:
             title = text(f"comparison.prices_{role}", version=shapes[role].version)
             with place:
-                chart(charts.price_chart(shapes[role], text, title), f"comparison.prices.{role}", title)
+                chart(charts.price_chart(shapes[role], role, text, title), f"comparison.prices.{role}", title)
     st.caption(text("comparison.prices_help"))

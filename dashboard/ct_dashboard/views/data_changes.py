@@ -8,7 +8,7 @@ from ct_dashboard import charts_data as charts
 from ct_dashboard import drift, reads, session
 from ct_dashboard.data import History
 from ct_dashboard.text import Text
-from ct_dashboard.views.common import DATABASE_ERRORS, chart, nothing, read
+from ct_dashboard.views.common import DATABASE_ERRORS, chart, nothing, read, remember
 
 MOST_DENSITIES = 8
 MEASURE_PARAMETER = "measure"
@@ -45,8 +45,7 @@ def _show_drift(history: History, text: Text) -> None:
         key="data.measure",
         format_func=lambda name: text(f"data.measure_{name}"),
     )
-    if measure != drift.MEASURES[0] or linked is not None:
-        st.query_params[MEASURE_PARAMETER] = measure
+    remember(MEASURE_PARAMETER, measure, drift.MEASURES[0])
     found = drift.signals(history, measure)
     if not found:
         st.caption(text("data.not_measured"))

@@ -115,22 +115,30 @@ def linked_number(name: str, low: float, high: float, standard: float) -> float:
     return value if low <= value <= high else standard
 
 
+def _begin_with(key: str, value: Any) -> None:
+    """What a field holds at first. Not as its default, to which it would return when a person empties it."""
+    if key not in st.session_state:
+        st.session_state[key] = value
+
+
 def _what(text: Text) -> dict[str, Any]:
     left, right = st.columns(2)
 
     def number(place: Any, name: str, *limits: float) -> Any:
         low, high, standard, step = limits
-        value = linked_number(name, low, high, standard)
+        _begin_with(f"estimate.{name}", linked_number(name, low, high, standard))
         label = text(f"estimate.{name}")
-        return place.number_input(label, low, high, value, step, key=f"estimate.{name}", placeholder=text("estimate.any"))
+        return place.number_input(label, low, high, None, step, key=f"estimate.{name}", placeholder=text("estimate.any"))
 
     linked = st.query_params.get("status", "")
+    _begin_with("estimate.status", linked if linked in _STATUSES else _STATUSES[0])
     status = left.selectbox(
         text("estimate.status"),
         _STATUSES,
-        index=_STATUSES.index(linked) if linked in _STATUSES else 0,
+        index=None,
         key="estimate.status",
         format_func=lambda value: text(f"estimate.status_{value}"),
+        placeholder=text("estimate.any"),
     )
     size = number(right, "house_size", 100, 50_000, 1800, 50)
     bed = number(left, "bed", 0, 50, 3, 1)

@@ -7,12 +7,19 @@ from urllib.parse import urlencode
 
 import streamlit as st
 
-from ct_dashboard import charts, session, tables
-from ct_dashboard.data import Decision, History, Run, promoted, trained
+from ct_dashboard import charts, insight_reads, session, tables, tables_explain
+from ct_dashboard.data import Decision, History, Run
+from ct_dashboard.diagnostics import aside
+from ct_dashboard.explaining import compare_reliance
 from ct_dashboard.text import Text
 from ct_dashboard.views.common import DATABASE_ERRORS, chart, nothing, plain, read
 
 RUN_PARAMETER = "run"
+HEADER_HEIGHT, ROW_HEIGHT, TABLE_HEIGHT = 38, 100, 740
+"""Of the table, pixels: a row has room for five lines of reasons, the table for seven rows at once."""
+
+MOST_CHARACTERS = 250
+"""Of a reason in the table, in five lines. The selected run's reasons stand below it whole."""
 
 
 def show() -> None:
@@ -20,7 +27,8 @@ def show() -> None:
     text = session.text()
     st.title(text("history.title"), anchor=False)
     st.write(text("history.intro"))
-    history = read(lambda: session.history(session.settings().database_url), "history", text)
+    named = st.query_params.get(RUN_PARAMETER)
+    history = read(lambda: session.history(session.settings().database_url, named), "history", text)
     if history is None:
         return
     if not history.runs:
@@ -29,7 +37,9 @@ def show() -> None:
     _show_figures(history, text)
     _show_story(history, text)
     _show_timeline(history, text)
-    run = _select(history, text)
+    if history.totals.runs > len(history.runs):
+        st.caption(text("history.newest", count=text.number(len(history.runs)), total=text.number(history.totals.runs)))
+    run = _select(history, named, text)
     if run is None:
         st.caption(text("history.more"))
     else:
@@ -37,14 +47,12 @@ def show() -> None:
 
 
 def _show_figures(history: History, text: Text) -> None:
-    batches = history.batches
-    champion = history.champion
-    total = len(batches)
+    champion, total = history.champion, history.totals.batches
     figures = {
         "champion": text("history.champion_none") if champion is None else text("history.version", version=champion),
         "batches": text.number(total),
-        "trained": text("history.of", count=sum(map(trained, batches)), total=total),
-        "promoted": text("history.of", count=sum(map(promoted, batches)), total=total),
+        "trained": text("history.of", count=history.totals.trained, total=total),
+        "promoted": text("history.of", count=history.totals.promoted, total=total),
     }
     with st.container(horizontal=True, key="history.figures"):
         for name, value in figures.items():
@@ -54,19 +62,45 @@ def _show_figures(history: History, text: Text) -> None:
 
 
 def _show_story(history: History, text: Text) -> None:
-    """Why the champion is there, and what was last rejected and why."""
-    for run in history.runs:
-        if promoted(run) and run.line["challenger_version"] == history.champion:
-            st.success(_story("story_champion", run, text))
-            break
-    for run in history.runs:
-        if run.line["promotion_outcome"] == "reject":
-            st.warning(_story("story_rejected", run, text))
-            break
+    """Why the champion is there, what it relies on that the one before did not, and what was last rejected and why."""
+    champion = tables.champion_story(history, text)
+    if champion:
+        st.success(_told("story_champion", champion, text), icon=":material/verified:")
+    _show_reliance(history, text)
+    judged = [run for run in history.runs if run.verdict is not None]
+    rejected = next((run for run in judged if run.line["promotion_outcome"] == "reject"), None)
+    if rejected is not None:
+        st.warning(_told("story_rejected", tables.sentence(rejected.verdict, text), text), icon=":material/cancel:")
+    elif judged:
+        st.caption(text("history.none_rejected"))
 
 
-def _story(key: str, run: Run, text: Text) -> str:
-    return plain(f"**{text(f'history.{key}')}** {tables.sentence(run.promotion, text)}")
+def _told(key: str, words: str, text: Text) -> str:
+    return plain(f"**{text(f'history.{key}')}** {words}")
+
+
+def _show_reliance(history: History, text: Text) -> None:
+    """What the champion relies on differently from the version before it; nothing where that was not measured."""
+    settings = session.settings()
+    if history.champion is None:
+        return
+    try:
+        measured = insight_reads.measured(settings.database_url, settings.model_name)
+        before = measured.predecessor(history.champion)
+        common = before and measured.common_set(before, history.champion)
+        if not before or not common:
+            return
+        pair = [history.champion, before]
+        homes, found = insight_reads.explanations(settings.database_url, settings.model_name, common.digest, pair)
+    except DATABASE_ERRORS:
+        st.caption(text("error.database_down"))
+        return
+    lines = compare_reliance(found[before], found[history.champion], [str(home.get("zip_code")) for home in homes])
+    words = tables_explain.reliance_sentence(lines, before, history.champion, text)
+    address = other_page("explainability", text, version=history.champion, against=before)
+    st.info(
+        f"{_told('story_reliance', words, text)} [{text('history.more_reliance')}]({address})", icon=":material/account_tree:"
+    )
 
 
 def _show_timeline(history: History, text: Text) -> None:
@@ -81,21 +115,25 @@ def _show_timeline(history: History, text: Text) -> None:
     chart(figure, "history.timeline", text("history.timeline_alt", versions=versions))
 
 
-def _select(history: History, text: Text) -> Run | None:
+def _select(history: History, named: str | None, text: Text) -> Run | None:
     """The run that the person selects in the table, or that the address names."""
-    named = st.query_params.get(RUN_PARAMETER)
     index = next((number for number, run in enumerate(history.runs) if run.key == named), None)
     if named is not None and index is None:
         st.warning(text("history.gone", run_id=named))
     wide = {
-        text("history.col_trained_why"): st.column_config.TextColumn(width="large"),
-        text("history.col_promoted_why"): st.column_config.TextColumn(width="large"),
-        text("history.col_batch"): st.column_config.TextColumn(pinned=True, width=90),
+        text("history.col_trained_why"): st.column_config.TextColumn(width=380),
+        text("history.col_promoted_why"): st.column_config.TextColumn(width=380),
+        text("history.col_batch"): st.column_config.TextColumn(pinned=True, width=70),
     }
+    table = tables.history_table(history.runs, text)
+    for name in ("history.col_trained_why", "history.col_promoted_why"):
+        table[text(name)] = [tables.shortened(words, MOST_CHARACTERS) for words in table[text(name)]]
     chosen: Any = st.dataframe(
-        tables.history_table(history.runs, text),
+        table,
         key="history.table",
         width="stretch",
+        height=min(HEADER_HEIGHT + ROW_HEIGHT * len(history.runs), TABLE_HEIGHT),
+        row_height=ROW_HEIGHT,
         hide_index=True,
         column_config=wide,
         on_select="rerun",
@@ -147,12 +185,15 @@ def _show_decision(decision: Decision | None, kind: str, text: Text) -> None:
 
 def _show_evidence(decision: Decision, kind: str, text: Text) -> None:
     lines = decision[kind]
+    uncounted = aside(decision) if kind == "gates" else []
     if not lines:
         st.caption(text(f"history.no_{kind}"))
         return
     title = text(f"history.{kind}")
     st.markdown(f"**{title}**")
-    st.dataframe(tables.evidence_table(lines, text), key=f"history.{kind}", width="stretch", hide_index=True, alt=title)
+    st.dataframe(
+        tables.evidence_table(lines, text, uncounted), key=f"history.{kind}", width="stretch", hide_index=True, alt=title
+    )
 
 
 def _show_links(run: Run, text: Text) -> None:
@@ -190,12 +231,20 @@ def _show_links(run: Run, text: Text) -> None:
             )
 
 
+def other_page(page: str, text: Text, **parameters: Any) -> str:
+    """The address of another page, beside this page's own, in the same language."""
+    return f"{page}?{urlencode({**parameters, session.LANGUAGE_KEY: text.language})}"
+
+
 def _other_pages(run: Run, text: Text) -> list[tuple[str, str | None]]:
-    """The same run on the other pages, by addresses beside this page's own."""
-    language = {session.LANGUAGE_KEY: text.language}
+    """The same run on the other pages."""
+    line = run.line
     links: list[tuple[str, str | None]] = []
     if run.promotion is not None:
-        links.append((text("history.compare"), f"comparison?{urlencode({'run': run.key, **language})}"))
-    if run.line["validation_accepted"] is not None:
-        links.append((text("history.data_quality"), f"quality?{urlencode({'batch': run.line['batch_id'], **language})}"))
+        links.append((text("history.compare"), other_page("comparison", text, run=run.key)))
+        versions = {"version": line["challenger_version"], "against": run.promotion["champion_version"]}
+        if all(versions.values()):
+            links.append((text("app.explainability"), other_page("explainability", text, **versions)))
+    if line["validation_accepted"] is not None:
+        links.append((text("history.data_quality"), other_page("quality", text, batch=line["batch_id"])))
     return links

@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 
 import streamlit as st
 
-from ct_dashboard import charts_data, charts_operations, lineage, operations, reads, session
+from ct_dashboard import charts_data, charts_operations, lineage, operations, reads, session, tables
 from ct_dashboard.api import ApiError
 from ct_dashboard.data import History
 from ct_dashboard.listings import PRICE_BINS, PriceBins
 from ct_dashboard.prometheus import NothingMeasuredError, gauges
 from ct_dashboard.text import Text
-from ct_dashboard.views.common import DATABASE_ERRORS, chart, read, show_api_error
+from ct_dashboard.views.common import DATABASE_ERRORS, chart, nothing, plain, read, remember, show_api_error
 
 HOURS_PARAMETER = "hours"
 VERSION_PARAMETER = "version"
@@ -53,7 +53,7 @@ def _show_now(text: Text) -> None:
         for name, value in figures.items():
             st.metric(text(f"operations.now_{name}"), value, border=True, help=text(f"operations.help_{name}"))
     if not model:
-        st.info(text("error.no_model"), icon=":material/hourglass_empty:")
+        nothing(text("error.no_model"), "operations.model")
     _show_degraded(ready, text)
 
 
@@ -75,8 +75,7 @@ def _show_traffic(text: Text) -> None:
         key="operations.hours",
         format_func=lambda value: text(f"operations.hours_{value}"),
     )
-    if hours != 24 or linked:
-        st.query_params[HOURS_PARAMETER] = str(hours)
+    remember(HOURS_PARAMETER, str(hours), "24")
     found = _traffic(hours, text)
     if found is None:
         return
@@ -161,24 +160,23 @@ def _trained_prices(history: History, url: str) -> PriceBins | None:
 
 def _show_lineage(history: History, url: str, text: Text) -> None:
     st.subheader(text("lineage.title"), anchor=False)
-    versions = list(
-        dict.fromkeys(str(run.line["challenger_version"]) for run in history.runs if run.line["challenger_version"])
-    )
+    trained = [run.line["challenger_version"] for run in history.runs]
+    versions = list(dict.fromkeys(str(version) for version in (*trained, history.champion) if version))
     if not versions:
         st.caption(text("lineage.empty"))
         return
     st.write(text("lineage.intro"))
-    named = st.query_params.get(VERSION_PARAMETER, history.champion)
+    standard, named = history.champion or versions[0], st.query_params.get(VERSION_PARAMETER)
     version = st.selectbox(
         text("lineage.choose"),
         versions,
-        index=versions.index(named) if named in versions else 0,
+        index=versions.index(named if named in versions else standard),
         key="operations.version",
         format_func=lambda value: text("history.version", version=value),
     )
-    if version != named:
-        st.query_params[VERSION_PARAMETER] = version
-    line = read(lambda: reads.line_of(url, version), "lineage", text)
+    remember(VERSION_PARAMETER, version, standard)
+    run = next((run for run in history.runs if run.line["challenger_version"] == version), None)
+    line = read(lambda: reads.line_of(url, session.settings().model_name, version), "lineage", text)
     if line is None:
         return
     found = lineage.steps(_with_served_tags(line), text)
@@ -187,7 +185,9 @@ def _show_lineage(history: History, url: str, text: Text) -> None:
     with left:
         chart(charts_operations.lineage_chart(found, text), "lineage.graph", text("lineage.alt", steps=spoken))
     with right:
-        st.markdown("\n".join(f"- **{text(f'lineage.{name}')}**: {value}" for name, value in found))
+        for told in (run and run.retrain, run and run.verdict):
+            if told:
+                st.write(plain(tables.sentence(told, text)))
         _show_links(line, text)
 
 

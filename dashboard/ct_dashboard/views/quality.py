@@ -10,9 +10,11 @@ import streamlit as st
 from ct_dashboard import reads, session, tables_quality
 from ct_dashboard.quality import failures
 from ct_dashboard.text import Text
-from ct_dashboard.views.common import DATABASE_ERRORS, nothing, plain, read
+from ct_dashboard.views.common import DATABASE_ERRORS, nothing, plain, read, remember
 
 BATCH_PARAMETER = "batch"
+MOST_DIGITS = 19
+"""Of a number that PostgreSQL takes for an id."""
 
 
 def show() -> None:
@@ -21,7 +23,9 @@ def show() -> None:
     st.title(text("quality.title"), anchor=False)
     st.write(text("quality.intro"))
     url = session.settings().database_url
-    validations = read(lambda: reads.validations(url), "quality", text)
+    named = st.query_params.get(BATCH_PARAMETER)
+    batch = int(named) if named is not None and named.isdecimal() and len(named) < MOST_DIGITS else None
+    validations = read(lambda: reads.validations(url, batch), "quality", text)
     if validations is None:
         return
     if not validations:
@@ -34,16 +38,16 @@ def show() -> None:
         hide_index=True,
         alt=text("quality.table_alt"),
     )
-    chosen = _choose(validations, text)
+    chosen = _choose(validations, named, text)
     _show_result(chosen, text)
     _show_quarantine(chosen, url, text)
     _show_report(chosen, url, text)
 
 
-def _choose(validations: Sequence[Mapping[str, Any]], text: Text) -> Mapping[str, Any]:
+def _choose(validations: Sequence[Mapping[str, Any]], named: str | None, text: Text) -> Mapping[str, Any]:
     """The batch that the person chooses, or that the address names by its id, or the newest."""
     by_id = {str(line["batch_id"]): line for line in validations}
-    keys, named = list(by_id), st.query_params.get(BATCH_PARAMETER)
+    keys = list(by_id)
     if named is not None and named not in by_id:
         st.warning(text("quality.gone", batch=named))
     streams = len({line["stream"] for line in validations})
@@ -56,8 +60,7 @@ def _choose(validations: Sequence[Mapping[str, Any]], text: Text) -> Mapping[str
     chosen = st.selectbox(
         text("quality.choose"), keys, index=keys.index(named) if named in keys else 0, key="quality.batch", format_func=label
     )
-    if chosen != named and (named is not None or chosen != keys[0]):
-        st.query_params[BATCH_PARAMETER] = chosen
+    remember(BATCH_PARAMETER, chosen, keys[0])
     return by_id[chosen]
 
 

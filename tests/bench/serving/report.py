@@ -59,7 +59,7 @@ Of {kept:,} rows that were answered with a price {found:,} are in RAW, each once
 - Load: `tests/bench/serving/load.py`, {rounds} rounds of {seconds:g} s after one second of warm-up, keep-alive, the next
   request as soon as the answer is there. It is one process of raw sockets; its own CPU a request is the last column.
 - The rival's memory is of its process and those that it starts. "Ready" is from the start of the process to the first answer
-  that says so, seen every 20 ms (`/health/ready`) and every 100 ms (`/ping`).
+  that says so, seen every 20 ms (`/health/ready`) and every 100 ms (`/ping`); modules are compiled, as in an image.
 - Machine: {os.cpu_count()} cores, Linux {platform.release()}, Python {platform.python_version()}; load averages at the end
   {" ".join(f"{load:.1f}" for load in os.getloadavg())}. Compare the ratios rather than the milliseconds.
 """

@@ -150,6 +150,7 @@ def rival(directory: Path, name: str, tracking_uri: str) -> Iterator[Server]:
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", f"models:/{name}@production", "--env-manager", "local",
                "-p", str(port), "--workers", "1"]  # fmt: skip
     env = {**os.environ, "MLFLOW_TRACKING_URI": tracking_uri, "MLFLOW_REGISTRY_URI": tracking_uri}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     env["PATH"] = f"{Path(sys.executable).parent}:{env['PATH']}"
     started = time.monotonic()
     with (directory / "rival.log").open("wb") as log:

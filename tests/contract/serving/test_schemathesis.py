@@ -29,7 +29,16 @@ from postgres import free_port  # noqa: E402
 pytestmark = pytest.mark.filterwarnings("ignore::hypothesis.errors.HypothesisDeprecationWarning")
 
 KEY = "ct_of the tests"
-WITH_BODY = 5
+REST = "without a body"
+PARTS = (
+    "/predict",
+    "/explain",
+    "/feedback",
+    "/v2/models/{name}/infer",
+    "/v2/models/{name}/versions/{version}/infer",
+    REST,
+)
+WITH_BODY = len(PARTS) - 1
 """Operations that have a body; they get nine tenths of the cases."""
 
 
@@ -49,13 +58,18 @@ def address(tmp_path, serving_url, predictor):
         yield address
 
 
-def attack(address: str, cases: int) -> Counter[str]:
-    """Send at least ``cases`` cases, most of them to the operations with a body; how many there were of each operation."""
+def attack(address: str, cases: int, part: str | None = None) -> Counter[str]:
+    """Send a part of at least ``cases`` cases, most of them to the operations with a body; how many there were of each.
+
+    ``part`` is the path of an operation with a body, or REST: all that have none.
+    """
     schema = schemathesis.openapi.from_url(f"{address}/openapi.json")
     sent: Counter[str] = Counter()
     for result in schema.get_all_operations():
         operation = result.ok()
         has_body = len(operation.body) > 0
+        if part is not None and part != (operation.path if has_body else REST):
+            continue
         examples = max(5, cases * 9 // (10 * WITH_BODY)) if has_body else max(5, cases // 100)
         attack_operation(operation, examples, sent)
     return sent
@@ -75,7 +89,8 @@ def attack_operation(operation, examples: int, sent: Counter[str]) -> None:
         sent[operation.label] += 1
         if "name" in case.path_parameters and sent[operation.label] % 4:
             case.path_parameters["name"] = NAME
-        case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, excluded_checks=excluded)
+        # A crowded machine may be slow; that is no violation.
+        case.call_and_validate(headers={"Authorization": f"Bearer {KEY}"}, excluded_checks=excluded, timeout=60)
 
     send()
 
@@ -88,8 +103,9 @@ def test_a_few_cases_find_nothing(address):
 
 
 @pytest.mark.bench
-@pytest.mark.timeout(7200)
-def test_five_thousand_cases_find_nothing(address):
-    sent = attack(address, 5200)
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", PARTS)
+def test_five_thousand_cases_find_nothing(address, part):
+    sent = attack(address, 5200, part)
     print(sent)
-    assert sent.total() >= 5000
+    assert sent.total() >= (400 if part == REST else 920)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import streamlit as st
+from ct_dashboard import quality
 from opening import NOWHERE, figures, open_page, words
 
 pytestmark = pytest.mark.integration
@@ -46,8 +47,8 @@ def test_comparison_shows_every_gate_the_forest_and_how_both_models_err(monkeypa
     gates = app.dataframe[0].value
     homes, mae = "Homes both in training and in the test rows", "MAE against the champion"
     assert list(gates["Name"]) == [homes, mae, f"{mae} in the worst slice"]
-    assert list(gates["Value"]) == ["0", "−12.0 %", "−2.0 %"]
-    assert list(gates["Threshold"]) == ["0", "−1.0 %", "+2.0 %"]
+    assert list(gates["Value"]) == ["0", "−12.0%", "−2.0%"]
+    assert list(gates["Threshold"]) == ["0", "−1.0%", "+2.0%"]
     overall, slices, errors, calibration, champion, challenger = figures(app)
     assert overall["data"][0]["x"] == [-0.12]
     assert slices["data"][0]["y"] == ["State: Hawaii"]
@@ -56,8 +57,8 @@ def test_comparison_shows_every_gate_the_forest_and_how_both_models_err(monkeypa
     assert [trace["name"] for trace in errors["data"]] == ["Champion (version 1)", "Challenger (version 2)"]
     assert "Half of the homes are within: Champion (version 1): +1" in errors["alt"]
     assert all(0.7 < share <= 1 for trace in calibration["data"] for share in trace["y"])
-    assert "version 1" in champion["layout"]["title"]["text"]
-    assert "version 2" in challenger["layout"]["title"]["text"]
+    assert "v1" in champion["layout"]["title"]["text"]
+    assert "v2" in challenger["layout"]["title"]["text"]
 
 
 def test_comparison_says_why_the_newest_challenger_was_rejected(monkeypatch, pipeline, dashboard_url):
@@ -108,14 +109,27 @@ def test_quality_shows_failures_new_values_and_what_was_put_aside(monkeypatch, p
     assert not app.exception
     assert app.query_params["batch"] == str(first)
     shown = words(app)
-    assert "State: 1 new (Hawaii), in 40.0 % of the rows" in shown
-    assert r"Price below \$10,000: 1 rows (0.10 %)" in shown
+    assert "State: 1 new (Hawaii), in 40.0% of the rows" in shown
+    assert r"Price below \$10,000: 1 (0.10% of the rows)" in shown
     expectations = app.dataframe[1].value
     assert list(expectations["Holds?"]) == ["✗ fails", "✓ holds"]
-    assert expectations["Expectation"][0] == "A value from 0 to 20, in at least 99 % of the rows"
+    assert expectations["Expectation"][0] == "A value from 0 to 20, in at least 99% of the rows"
     assert expectations["Examples"][0] == "99, 47"
     samples = app.dataframe[3].value
     assert list(samples["Found"]) == ["99", "5"]
     assert list(samples["Bedrooms"]) == ["99", "99"]
     assert len(app.get("download_button")) == 1
-    assert "gibt" not in words(open_page(monkeypatch, "quality", dashboard_url, batch="77", lang="es"))
+    for gone in ("77", "x", "9" * 30):
+        said = words(open_page(monkeypatch, "quality", dashboard_url, batch=gone, lang="es"))
+        assert f"No hay validación de un lote con el identificador {gone}." in said
+
+
+def test_an_old_validation_is_found_by_its_address(monkeypatch, pipeline, dashboard_url):
+    monkeypatch.setattr(quality, "MOST_VALIDATIONS", 1)
+    _, first = pipeline.batch()
+    pipeline.batch()
+    app = open_page(monkeypatch, "quality", dashboard_url)
+    assert list(app.dataframe[0].value["Batch"]) == ["1"]
+    app = open_page(monkeypatch, "quality", dashboard_url, batch=str(first))
+    assert list(app.dataframe[0].value["Batch"]) == ["1", "0"]
+    assert app.selectbox(key="quality.batch").value == str(first)

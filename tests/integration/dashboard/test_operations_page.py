@@ -88,14 +88,14 @@ def test_requests_failures_latency_and_feedback_come_from_raw(monkeypatch, pipel
     assert "Model that answers: version 2" in shown
     assert "Waiting on disk: 0" in shown
     assert "Requests: 40" in shown
-    assert "Failed by the API's fault: 12.50 %" in shown
+    assert "Failures of the API (5xx): 12.50%" in shown
     assert "Slowest 95th percentile: 20 ms" in shown
-    assert "**1 real prices** were told" in shown
-    assert "within 22.3 % of them, and 100 % of them" in shown, "the newest real price of a home counts"
+    assert "**Real prices told: 1.**" in shown
+    assert "within 22.3% of them, and 100% of them" in shown, "the newest real price of a home counts"
     volume, latency, prices, _ = figures(app)
     assert [sum(trace["y"]) for trace in volume["data"]] == [30, 5, 5]
     assert latency["layout"]["yaxis"]["title"]["text"] == "milliseconds"
-    assert "80 newest answers" in prices["alt"]
+    assert "newest answers (80)" in prices["alt"]
     assert "training of version 2" in prices["alt"]
     app.segmented_control(key="operations.hours").set_value(168).run()
     assert not app.exception
@@ -107,19 +107,21 @@ def test_lineage_from_batch_to_alias(monkeypatch, pipeline, dashboard_url, start
     pipeline.all()
     app = open_page(monkeypatch, "operations", dashboard_url, start_api("2"), version="3")
     shown = words(app)
-    assert "**Batch**: group 9 · batch 2 · 40 rows · x" in shown
-    assert "**Where it stands**: never in production" in shown
+    assert "Version 3 was not promoted" in shown
+    graph = figures(app)[-1]
+    assert "Batch: group 9 · batch 2 · 40 rows · x" in graph["alt"]
+    assert "Where it stands: never in production" in graph["alt"]
     assert next(link.proto.url for link in app.get("link_button")) == "http://mlflow.example/#/runs/mlflow-3"
     app.selectbox(key="operations.version").select("2").run()
-    assert "**Where it stands**: in production now" in words(app)
     graph = figures(app)[-1]
+    assert "Where it stands: in production now" in graph["alt"]
     boxes = [note["text"] for note in graph["layout"]["annotations"] if note["text"]]
     assert [box.partition("</b>")[0] for box in boxes][:3] == ["<b>Batch", "<b>Validation", "<b>Data set"]
     assert "Model: version 2" in graph["alt"], "the alternative text says the same as the graph"
-    line = lineage.read_line(dashboard_url, "1")
+    line = lineage.read_line(dashboard_url, "house-prices", "1")
     assert line is not None
     assert (line.batch_number, line.mlflow_run_id, line.in_production) == (0, "mlflow-1", False)
-    assert lineage.read_line(dashboard_url, "99") is None
+    assert lineage.read_line(dashboard_url, "house-prices", "99") is None
 
 
 def test_prometheus_where_it_is_configured(monkeypatch, pipeline, dashboard_url, prometheus_url):

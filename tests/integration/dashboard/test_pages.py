@@ -74,7 +74,7 @@ def test_estimate_gives_price_range_version_and_request_id(monkeypatch, pipeline
     assert not app.exception
     shown = words(app)
     assert "Estimated price: $300,000" in shown
-    assert "90 % range: $240,000 – $375,000" in shown
+    assert "90% range: $240,000 – $375,000" in shown
     assert "Model house-prices, version 7" in shown
     assert "Request id `" in shown
     assert "zip_code is not given" not in shown
@@ -150,7 +150,7 @@ def test_history_tells_what_happened_to_each_batch(monkeypatch, pipeline, dashbo
     assert list(table["MLflow run"]) == ["–", "mlflow-3", "mlflow-2", "mlflow-1"]
     assert list(table["Trained?"]) == ["– not trained", "✓ trained", "✓ trained", "✓ trained"]
     assert list(table["Promoted?"]) == ["–", "✗ rejected", "✓ promoted", "✓ promoted"]
-    assert list(table["Change against the champion"]) == ["–", "−0.4 % (−2.0 % to +1.1 %)", "−12.0 % (−15.0 % to −9.0 %)", "–"]
+    assert list(table["Change against the champion"]) == ["–", "−0.4% (−2.0% to +1.1%)", "−12.0% (−15.0% to −9.0%)", "–"]
     assert list(table["Rows"]) == ["–", "40", "2,000", "1,000"]
     assert "Hawaii" in table["Why"][1]
     assert "reported that all data were collected" in table["Why"][0] or "collected" in table["Why"][0]
@@ -170,7 +170,7 @@ def test_a_deep_link_opens_the_whole_evidence(monkeypatch, pipeline, dashboard_u
     app.query_params["run"] = "run-2"
     app.run()
     assert not app.exception
-    run = next(run for run in data.read_history(dashboard_url).runs if run.key == "run-2")
+    run = next(run for run in data.read_history(dashboard_url, "house-prices").runs if run.key == "run-2")
     shown = words(app)
     assert render(run.retrain, language) in shown
     assert render(run.promotion, language) in shown
@@ -179,7 +179,7 @@ def test_a_deep_link_opens_the_whole_evidence(monkeypatch, pipeline, dashboard_u
     assert len(signals) == 1
     assert list(gates.iloc[:, 0]) == (["✓ passed", "✗ failed"] if language == "en" else ["✓ cumplido", "✗ no cumplido"])
     assert list(gates.iloc[1, 2:5]) == (
-        ["−0.4 %", "−1.0 %", "−2.0 % … +1.1 %"] if language == "en" else ["−0,4 %", "−1,0 %", "−2,0 % … +1,1 %"]
+        ["−0.4%", "−1.0%", "−2.0% … +1.1%"] if language == "en" else ["−0,4 %", "−1,0 %", "−2,0 % … +1,1 %"]
     )
     addresses = [link.proto.url for link in app.get("link_button")]
     assert addresses == [
@@ -188,6 +188,7 @@ def test_a_deep_link_opens_the_whole_evidence(monkeypatch, pipeline, dashboard_u
         "http://mlflow.example/#/models/house-prices/versions/3",
         "http://mlflow.example/#/models/house-prices/versions/2",
         f"comparison?run=run-2&lang={language}",
+        f"explainability?version=3&against=2&lang={language}",
         f"quality?batch=3&lang={language}",
     ]
     assert len(app.get("download_button")) == 1
@@ -225,4 +226,4 @@ def test_the_dashboards_role_reads_and_writes_nothing(dashboard_url, pipeline):
     with psycopg.connect(dashboard_url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
         connection.execute("DELETE FROM clean.listings")
     with pytest.raises(TryLaterError):
-        data.read_history(NOWHERE)
+        data.read_history(NOWHERE, "house-prices")

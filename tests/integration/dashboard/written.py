@@ -163,10 +163,14 @@ class Pipeline:
             connection.execute("INSERT INTO raw.feedback (request_id, actual_price) VALUES (%s, %s)", (request, price))
 
     def event(self, run: str, version: str, event: str) -> None:
+        """A line of the ledger about a version, with the run's last decision about it, as promote writes it."""
         with connect("test", self.url) as connection:
+            kinds = ("rollback", "approval", "promotion")
+            made = (ledger.find_decision(connection, dag_id="houses", run_id=run, kind=kind) for kind in kinds)
             ledger.record_event(
-                connection, dag_id="houses", run_id=run, model_name="house-prices", model_version=version, event=event
-            )
+                connection, dag_id="houses", run_id=run, model_name="house-prices", model_version=version, event=event,
+                decision_id=next((decision["decision_id"] for decision in made if decision), None),
+            )  # fmt: skip
 
     def first(self) -> None:
         """Batch 0: the first model, promoted."""

@@ -19,6 +19,7 @@ from ct_assess.step import assess
 from ct_contract import TaskInput, TaskResult, runtime
 from ct_dashboard import tables
 from ct_dashboard.data import read_history
+from ct_dashboard.settings import Settings
 from ct_dashboard.text import Text
 from ct_decisions.policy import POLICIES
 from ct_decisions.reasons import grounds, render
@@ -72,7 +73,7 @@ class Surfaces:
     def row(self, run_id, kind, language):
         """The sentence in the dashboard's table."""
         text = Text(language)
-        runs = read_history(self.dashboard_url).runs
+        runs = read_history(self.dashboard_url, Settings().model_name).runs
         position = next(number for number, run in enumerate(runs) if run.key == run_id)
         return tables.history_table(runs, text)[text(COLUMNS[kind])][position]
 

@@ -20,6 +20,7 @@ from ct_serving.registry import ModelVersion
 from ct_serving.settings import Settings
 from fastapi import FastAPI
 from fastapi.testclient import TestClient
+from waiting import wait_until
 
 NAME = "house-prices"
 
@@ -75,10 +76,7 @@ class OneModel:
 
 
 def wait_for_model(app: FastAPI) -> None:
-    deadline = time.monotonic() + 20
-    while app.state.service.holder.current is None:
-        assert time.monotonic() < deadline, "no model was loaded"
-        time.sleep(0.01)
+    wait_until(lambda: app.state.service.holder.current is not None, 20, "a model is loaded")
 
 
 @contextmanager

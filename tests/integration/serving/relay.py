@@ -12,13 +12,13 @@ class Relay:
 
     def __init__(self, port: int, target: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
-        self._port = port
+        self.port = port
         self._target = target
         self._listener: socket.socket | None = None
         self._open: list[socket.socket] = []
 
     def open(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", self._port))
+        self._listener = socket.create_server(("127.0.0.1", self.port))
         Thread(target=self._accept, args=(self._listener,), daemon=True).start()
 
     def close(self) -> None:

@@ -12,10 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import chaos_page
 import psycopg
 import pytest
 from steady_clients import Answered, Clients
 
+ROOT = Path(__file__).resolve().parents[3]
 RATE = 200
 
 
@@ -65,22 +67,31 @@ def test_nothing_is_wrong_lost_or_doubled_while_everything_breaks(plan, registry
     clients = Clients(serving.port, RATE)
     clients.start()
     began = time.monotonic()
+    happened: list[tuple[float, str]] = []
 
     def at(share: float) -> None:
         time.sleep(max(0.0, began + share * plan.seconds - time.monotonic()))
+
+    def say(what: str) -> None:
+        happened.append((time.monotonic() - began, what))
 
     try:
         at(0.05)
         registry.promote(second)
         serving.wait_for(second, 60)
+        say(f"version {second} is promoted and answers")
         at(0.2)
         own_postgres.stop()
         away = time.monotonic()
+        say("PostgreSQL is stopped")
         registry.promote(third)
         serving.wait_for(third, 60)
-        assert serving.metric("ct_inference_log_spooled_rows") > 0
+        say(f"version {third} is promoted and answers")
         time.sleep(max(0.0, away + plan.outage - time.monotonic()))
+        on_disk = serving.metric("ct_inference_log_spooled_rows")
+        assert on_disk > 0
         own_postgres.start()
+        say(f"PostgreSQL is started again; {on_disk:,.0f} rows wait on disk")
         registry.promote(broken)
         failed = 'ct_model_reload_total{result="failed",role="primary"}'
         deadline = time.monotonic() + 60
@@ -88,12 +99,15 @@ def test_nothing_is_wrong_lost_or_doubled_while_everything_breaks(plan, registry
             assert time.monotonic() < deadline, "the broken version was not tried"
             time.sleep(0.2)
         assert serving.version() == third
+        say(f"version {broken}, whose artefact is spoilt, is promoted and does not load; version {third} stays")
         at(0.65)
         registry.promote(fourth)
         serving.wait_for(fourth, 60)
+        say(f"version {fourth} is promoted and answers")
         at(0.75)
         assert mlflow_server.process is not None
         os.killpg(mlflow_server.process.pid, signal.SIGKILL)
+        say("MLflow is killed, and does not come back")
         at(1)
     finally:
         clients.stop()
@@ -115,9 +129,10 @@ def test_nothing_is_wrong_lost_or_doubled_while_everything_breaks(plan, registry
     assert serving.metric("ct_inference_log_dropped_total") == 0
     assert serving.metric("ct_inference_log_spooled_rows") == 0
     in_the_shadow(own_postgres.url(), challenger, dollars, {row[0] for row in expected})
-    waits = sorted(answer.seconds for answer in clients.answers)
-    print(f"{len(waits)} requests, {len(waits) / took:.0f}/s; p50 {waits[len(waits) // 2] * 1e3:.1f} ms, "
-          f"p99 {waits[len(waits) * 99 // 100] * 1e3:.1f} ms, worst {waits[-1] * 1e3:.0f} ms")  # fmt: skip
+    text = chaos_page.write(clients.answers, took, happened, expected, rows)
+    print(text)
+    if plan.in_time:
+        (ROOT / "docs" / "benchmarks" / "serving-chaos.md").write_text(text)
 
 
 def on_record(answer: Answered, dollars: dict[str, float]) -> dict[tuple[Any, ...], str | None]:

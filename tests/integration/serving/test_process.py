@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 from ct_serving.keys import hash_of, new_key
+from waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
+ROOT = Path(__file__).resolve().parents[3]
 HOUSE = {"state": "Puerto Rico", "zip_code": "00601", "house_size": 1000}
-
-
-def wait_until(condition, seconds, what):
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.2)
 
 
 def test_keys_come_from_a_file_change_while_it_runs_and_never_reach_the_log(
@@ -50,6 +48,19 @@ def test_keys_come_from_a_file_change_while_it_runs_and_never_reach_the_log(
     assert any("the API keys were read again: 1" in line["message"] for line in lines)
     assert first not in text
     assert second not in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("CT_RATE_BURST", "many", "CT_RATE_BURST must be a number, not 'many'"),
+        ("CT_API_KEYS_FILE", "/nowhere/keys", "the file of API keys /nowhere/keys cannot be read: No such file or directory"),
+    ],
+)
+def test_a_setting_that_is_wrong_ends_the_start_in_words(variable, value, words):
+    command = [str(ROOT / ".envs" / "serving" / "bin" / "python"), "-m", "ct_serving", "--port", "1"]
+    done = subprocess.run(command, env={**os.environ, variable: value}, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (2, f"ct_serving does not start: {words}\n")
 
 
 def test_a_request_in_flight_is_answered_before_the_process_ends(registry, make_serving, serving_url, mlflow_server):

@@ -16,6 +16,7 @@ from uuid import UUID, uuid4
 import httpx
 import psycopg
 import pytest
+from waiting import wait_until
 
 pytestmark = pytest.mark.integration
 
@@ -26,13 +27,6 @@ HOUSE = {"status": "for_sale", "bed": 3, "bath": 2, "acre_lot": 0.2, "city": "Ad
 def rows_of(url: str) -> list[dict[str, Any]]:
     with psycopg.connect(url, row_factory=psycopg.rows.dict_row) as connection:
         return connection.execute("SELECT * FROM raw.inferences ORDER BY received_at, row_number").fetchall()
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, what: str) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds:g} s: {what}"
-        time.sleep(0.1)
 
 
 def wait_for_rows(url: str, count: int, seconds: float = 20) -> list[dict[str, Any]]:

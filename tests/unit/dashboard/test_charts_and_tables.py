@@ -22,7 +22,7 @@ LINE = {
 
 
 def event(version: str, hours: int) -> dict[str, object]:
-    return {"model_version": version, "event": "promoted", "happened_at": START + timedelta(hours=hours)}
+    return {"model_version": version, "event": "promoted", "happened_at": START + timedelta(hours=hours), "decision_id": None}
 
 
 def test_reigns_follow_each_other_without_gap():
@@ -47,6 +47,10 @@ def test_the_timeline_has_a_bar_for_each_reign_and_a_mark_for_each_batch():
     assert marks.hovertext == ("batch 0, 1,500 rows",)
     assert figure.layout.xaxis.title.text == "time (UTC)"
     assert len(charts.timeline_chart(line, [], EN, now).data) == 2
+    many = [Run({**LINE, "batch_number": number}) for number in range(100, 0, -1)]
+    numbered = [text for text in charts.timeline_chart(line, many, EN, now).data[2].text if text]
+    assert len(numbered) == charts.MOST_NUMBERS
+    assert numbered[0] == "100", "the newest has its number"
 
 
 def test_the_interval_chart_shows_low_price_and_high():
@@ -101,9 +105,9 @@ def gate(**changes):
 
 def test_the_change_comes_from_the_gate_that_compares_with_the_champion():
     promotion = {"gates": [gate(name="baseline", value=-0.4), gate()]}
-    assert tables.change(promotion, EN) == "+10.0 % (+5.0 % to +20.0 %)"
+    assert tables.change(promotion, EN) == "+10.0% (+5.0% to +20.0%)"
     assert tables.change(promotion, ES) == "+10,0 % (de +5,0 % a +20,0 %)"
-    assert tables.change({"gates": [gate(ci_low=None)]}, EN) == "+10.0 %"
+    assert tables.change({"gates": [gate(ci_low=None)]}, EN) == "+10.0%"
     assert change_gate({"gates": [gate(value=None)]}) is None
     assert tables.change(None, EN) == tables.change({"gates": []}, EN) == "–"
 
@@ -112,6 +116,11 @@ def test_a_code_without_a_sentence_is_shown_as_it_is():
     decision = {"code": "TRAIN_BY_MOONLIGHT", "kind": "retrain", "facts": {}, "signals": [], "gates": []}
     assert tables.sentence(decision, EN) == "TRAIN_BY_MOONLIGHT"
     assert tables.sentence(None, EN) == ""
+
+
+def test_a_long_reason_ends_at_a_word():
+    assert tables.shortened("all of it", 9) == "all of it"
+    assert tables.shortened("it prices 48.4% too low (95% CI −49.2% to", 25) == "it prices 48.4% too low …"
 
 
 def test_evidence_is_named_in_words_or_as_it_is():

@@ -14,7 +14,7 @@ from ct_dashboard.drift import Measured
 from ct_dashboard.figures import wrapped
 from ct_dashboard.listings import PRICE_BINS, PriceBins, centre
 from ct_dashboard.prometheus import gauges
-from ct_dashboard.tables_quality import expectation
+from ct_dashboard.tables_quality import expectation, found_words
 from ct_dashboard.text import Text
 
 pytestmark = pytest.mark.unit
@@ -64,7 +64,7 @@ def test_a_forest_keeps_the_order_and_shows_the_largest_slices():
 
 
 def test_prices_on_a_grid_with_a_line_where_both_are_equal():
-    figure = charts_comparison.price_chart(shapes([1] * 6), EN, "t")
+    figure = charts_comparison.price_chart(shapes([1] * 6), "champion", EN, "t")
     assert list(figure.data[0].z) == [[1.0, 0.0], [None, None]]
     assert list(figure.data[1].x) == list(figure.data[1].y)
 
@@ -112,8 +112,8 @@ def test_a_waterfall_goes_from_the_base_to_the_price():
 
 def test_evidence_has_its_own_units():
     assert tables.measured("latency", 96.81, EN) == "96.8 ms"
-    assert tables.measured("bias", -0.0408, EN) == "−4.0 %"
-    assert tables.limit("bias", 0.05, EN) == "±5.1 %"
+    assert tables.measured("bias", -0.0408, EN) == "−4.0%"
+    assert tables.limit("bias", 0.05, EN) == "±5.1%"
     assert tables.measured("superiority", 0.1, ES) == "+10,0 %"
     assert tables.measured("intervals", 0.905, ES) == "90,5 %"
     assert tables.measured("error_ratio", 1.27, ES) == "1,27"
@@ -139,7 +139,16 @@ def test_long_labels_are_broken_between_words():
     assert wrapped("unbreakable", 3) == "unbreakable"
 
 
+def test_what_a_rule_found_is_in_the_persons_language():
+    assert found_words("DUPLICATE_LISTING", "the same listing as in batch 3, row 1200", ES) == (
+        "igual que en el lote con id 3, fila 1.200"
+    )
+    assert found_words("DUPLICATE_LISTING", "the same listing as in this batch", EN) == "once more in this batch"
+    assert found_words("DUPLICATE_LISTING", "of another release", EN) == "of another release"
+    assert found_words("BED_IMPLAUSIBLE", "99", ES) == "99"
+
+
 def test_expectations_in_words():
     line = {"expectation": "expect_column_values_to_be_between", "arguments": {"min_value": 1, "mostly": 0.95}}
-    assert expectation(line, EN) == "A value of at least 1, in at least 95 % of the rows"
+    assert expectation(line, EN) == "A value of at least 1, in at least 95% of the rows"
     assert expectation({"expectation": "of_tomorrow", "arguments": {}}, ES) == "of_tomorrow"

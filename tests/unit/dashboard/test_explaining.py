@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 import pytest
-from ct_dashboard import effects
-from ct_dashboard import explain_charts as charts
-from ct_dashboard.explaining import BASE, compare_reliance, medians, moved, movers, ranks, shares, swarm
+from ct_dashboard import charts_effects, effects
+from ct_dashboard import charts_explain as charts
+from ct_dashboard.charts_metrics import value_text
+from ct_dashboard.explaining import BASE, Reliance, compare_reliance, medians, moved, movers, ranks, shares, swarm
 from ct_dashboard.insights import Explained, Explanation, FixedSet, Measured, Standing
-from ct_dashboard.metric_charts import value_text
 from ct_dashboard.text import Text
 from hypothesis import given
 from hypothesis import strategies as st
@@ -115,11 +115,14 @@ HOMES = [
 
 
 def test_the_reliance_chart_marks_what_is_outside_the_band():
-    lines = compare_reliance(explanation(), explanation("2", scale=(0.4, 0.3, 0.2)), areas())
+    lines = [Reliance("location", 0.5, 0.4, 0.02), Reliance("house_size", 0.3, 0.31, 0.02), Reliance("bath", 0.2, 0.29, 0.3)]
     figure = charts.reliance_chart(lines, "1", "2", ES)
-    band, *strokes, old, new = figure.data
-    assert list(band.y) == [effects.column_name(line.column, ES) for line in lines]
-    assert [stroke.line.width for stroke in strokes] == [3 if line.outside else 1 for line in lines]
+    band, inside, outside, old, new = figure.data
+    names = [effects.column_name(line.column, ES) for line in lines]
+    assert list(band.y) == names
+    for strokes, drawn in ((inside, False), (outside, True)):
+        assert list(strokes.y[::3]) == [name for line, name in zip(lines, names, strict=True) if line.outside == drawn]
+    assert outside.line.width > inside.line.width
     assert (old.name, new.name) == ("versión 1", "versión 2")
     assert list(new.x) == [line.after for line in lines]
     assert all(base >= 0 for base in band.base)
@@ -127,25 +130,27 @@ def test_the_reliance_chart_marks_what_is_outside_the_band():
 
 def test_the_beeswarm_has_a_strip_for_each_column_and_grey_for_what_has_no_order():
     figure = charts.beeswarm_chart(explanation(), HOMES, EN)
-    assert len(figure.data) == 3
-    assert all(len(strip.x) == charts.SWARM_HOMES for strip in figure.data)
-    location, size, bath = figure.data
-    assert set(location.marker.color) == {"#8C8C8C"}
-    assert size.marker.color[0] == "rgb(86,180,233)"
-    assert bath.marker.color[0] == "#8C8C8C"
+    grey, coloured = figure.data
+    assert len(grey.x) + len(coloured.x) == 3 * charts.SWARM_HOMES
+    assert grey.marker.color == charts.UNORDERED
+    # All of the location, and the first home, whose bathrooms are not known.
+    assert len(grey.x) == charts.SWARM_HOMES + 1
+    assert grey.hovertext[-1].startswith("Bathrooms: not known")
+    assert coloured.marker.color[0] == 0, "the smallest home is the lowest"
+    assert max(coloured.marker.color) == 1
     assert list(figure.layout.yaxis.ticktext) == ["Location", "Living area", "Bathrooms"]
-    assert "0 %" in [tick.replace(".0", "") for tick in figure.layout.xaxis.ticktext]
+    assert "0%" in [tick.replace(".0", "") for tick in figure.layout.xaxis.ticktext]
 
 
 def test_dependence_is_by_value_for_numbers_and_by_category_for_places():
     pair = explanation(), explanation("2", seed=4)
-    numbers = charts.dependence_chart(*pair, HOMES, "bath", EN)
+    numbers = charts_effects.dependence_chart(*pair, HOMES, "bath", EN)
     assert [trace.name for trace in numbers.data if trace.name] == ["version 1", "version 2"]
     assert numbers.layout.xaxis.title.text == "bathrooms"
     # The first home, whose bathrooms are not known, is left out.
-    assert len(numbers.data[0].x) == charts.SWARM_HOMES
-    assert charts.dependence_chart(*pair, HOMES, "house_size", EN).layout.xaxis.type == "log"
-    places = charts.dependence_chart(*pair, HOMES, "location", EN)
+    assert len(numbers.data[0].x) == charts_effects.MOST_POINTS
+    assert charts_effects.dependence_chart(*pair, HOMES, "house_size", EN).layout.xaxis.type == "log"
+    places = charts_effects.dependence_chart(*pair, HOMES, "location", EN)
     assert list(places.data[0].y) == ["Hawaii", "Ohio"]
 
 
@@ -153,7 +158,7 @@ def test_the_mover_chart_leaves_out_what_moved_nothing():
     before = explanation(seed=1)
     after = Explanation("2", COLUMNS, 12.0, before.contributions + np.array([0.3, 0.0, -0.1]), QUIET)
     (mover,) = movers(before, after, HOMES, 1)
-    figure = charts.mover_chart(mover, "1", "2", ES)
+    figure = charts_effects.mover_chart(mover, "1", "2", ES)
     assert list(figure.data[0].y) == ["Ubicación", "Baños"]
     assert list(figure.data[0].text) == ["+35 %", "−10 %"]
     assert "(v1) → " in figure.layout.title.text

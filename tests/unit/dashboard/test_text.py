@@ -52,9 +52,9 @@ def test_numbers_follow_the_language():
     assert (EN.money(325_049), ES.money(325_049)) == ("$325,000", "US$ 325.000")
     assert EN.money(9_999.4) == "$9,999"
     assert EN.money(None) == EN.number(None) == EN.percent(None) == EN.significant(None) == EN.time(None) == "–"
-    assert (EN.percent(-0.042), EN.percent(0.5), EN.percent(0.0001)) == ("−4.2 %", "+50.0 %", "0.0 %")
+    assert (EN.percent(-0.042), EN.percent(0.5), EN.percent(0.0001)) == ("−4.2%", "+50.0%", "0.0%")
     assert [EN.significant(value) for value in (12345.6, 123.45, 1.2345, 7.0, -0.0042)] == [
-        "12,346", "123.5", "1.234", "7", "-0.004",
+        "12,346", "123.5", "1.234", "7", "−0.004",
     ]  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from ct_serving.batching import MOST_ROWS, Batcher, NotOnRecordError
-from ct_serving.inference_log import Entry
+from ct_serving.log_queue import Entry
 from ct_serving.metrics import Metrics
 from ct_serving.model_holder import LoadedModel, ModelHolder
 from ct_serving.raw_table import InferenceRow
@@ -129,6 +129,7 @@ def test_a_price_whose_row_is_not_safe_is_not_given(how):
         await asyncio.to_thread(log.tell, True)
 
     asyncio.run(ask())
+    assert batcher._metrics.registry.get_sample_value("ct_prediction_price_usd_count") == 0
 
 
 def test_a_batch_that_cannot_be_priced_together_is_handed_back():

@@ -97,6 +97,25 @@ def test_without_keys_everybody_may_ask_and_there_is_no_limit():
     assert not any(guard.check("/predict", []).refused for _ in range(100))
 
 
+def test_keys_of_the_variable_stay_valid_when_the_file_is_read_again(tmp_path, monkeypatch):
+    monkeypatch.setattr(keys, "LOOK_SECONDS", -1.0)
+    file = tmp_path / "keys"
+    file.write_text(f"first:{'0' * 64}")
+    ring = KeyRing(LINE, file)
+    file.write_text(f"second:{'1' * 64}")
+    os.utime(file, ns=(1, 1))
+    assert ring.owner(MINE).name == "dashboard"
+    assert [key.name for key in ring.keys] == ["dashboard", "second"]
+
+
+def test_keys_of_one_name_with_different_rates_do_not_refill_each_other():
+    other = [(b"x-api-key", b"other")]
+    clock = Clock()
+    guard = Guard(KeyRing(f"{LINE}:2\ndashboard:{hash_of(b'other').decode()}:1"), 1, 2, clock)
+    admitted = sum(not guard.check("/predict", headers).refused for _ in range(50) for headers in (MINE, other))
+    assert admitted == 4 + 2
+
+
 @pytest.mark.parametrize("path", ["/health/live", "/health/ready", "/metrics", "/v2/health/live", "/openapi.json", "/docs"])
 def test_probes_and_readers_need_no_key(path):
     assert not Guard(KeyRing(LINE), 1, 1).check(path, []).refused

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Thread
 
@@ -34,23 +35,25 @@ class Models:
         self.away = False
         self.broken: set[str] = set()
         self.loads: list[str] = []
+        self.run_id: str | None = None
+        self.tags: dict[str, str] = {}
 
     def version(self) -> ModelVersion | None:
         if self.away:
             raise RegistryError("nobody answers")
-        return None if self.alias is None else ModelVersion("m", self.alias, "production", None, {}, "")
+        return None if self.alias is None else ModelVersion("m", self.alias, "production", self.run_id, self.tags, "")
 
     def load(self, version: ModelVersion) -> LoadedModel:
         self.loads.append(version.version)
         if version.version in self.broken:
             raise RuntimeError("the artefact is broken")
-        return loaded(version.version)
+        return replace(loaded(version.version), run_id=version.run_id)
 
 
 @pytest.fixture
 def parts() -> tuple[Models, ModelHolder, Metrics, Poller]:
     models, holder, metrics = Models(), ModelHolder(), Metrics()
-    return models, holder, metrics, Poller(models, holder, metrics, interval=60)
+    return models, holder, metrics, Poller(models, holder, metrics, interval=60.0)
 
 
 def count(metrics: Metrics, result: str) -> float:
@@ -104,6 +107,34 @@ def test_a_version_that_was_repaired_loads_after_its_pause(parts, monkeypatch):
     monkeypatch.setattr(poller, "_try_again_at", 0.0)
     assert poller.look().result == "loaded"
     assert holder.current.version == "1"
+
+
+def test_a_version_that_has_not_loaded_for_a_day_is_still_waited_for(parts):
+    models, _, _, poller = parts
+    models.alias, models.broken = "1", {"1"}
+    for _ in range(1500):
+        assert poller.look(patient=False).result == "failed"
+    assert poller.look().result == "failed"
+    assert len(models.loads) == 1500
+
+
+def test_a_version_of_another_run_is_another_model(parts):
+    models, holder, _, poller = parts
+    models.alias = "1"
+    poller.look()
+    models.run_id = "of a registered model that was deleted and made anew"
+    assert poller.look().result == "loaded"
+    assert holder.current.run_id == models.run_id
+
+
+def test_what_the_registry_says_of_a_version_may_change_while_it_answers(parts):
+    models, holder, _, poller = parts
+    models.alias = "1"
+    poller.look()
+    models.tags = {"decision": "PROMOTE_BETTER"}
+    assert poller.look().result == "unchanged"
+    assert holder.current.tags == models.tags
+    assert models.loads == ["1"]
 
 
 def test_the_metric_names_the_model_that_answers_and_no_other(parts):

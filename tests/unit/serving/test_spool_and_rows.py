@@ -77,6 +77,14 @@ def test_a_file_that_is_no_spool_is_kept_aside(tmp_path: Path):
     assert aside.read_bytes().startswith(b"this is no database")
 
 
+def test_what_sqlite_keeps_beside_the_file_is_kept_aside_with_it(tmp_path: Path):
+    (tmp_path / FILE_NAME).write_bytes(b"this is no database, and longer than a header of SQLite" * 40)
+    (tmp_path / f"{FILE_NAME}-wal").write_bytes(b"rows that were said to be safe")
+    Spool(tmp_path, max_rows=3).close()
+    (aside,) = tmp_path.glob("*.unreadable-*-wal")
+    assert aside.read_bytes() == b"rows that were said to be safe"
+
+
 def test_settings_name_the_variable_at_fault():
     assert Settings.from_environment({}) == Settings()
     assert Settings.from_environment({"CT_RELOAD_SECONDS": "0.5"}).reload_seconds == 0.5

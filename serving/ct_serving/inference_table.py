@@ -1,8 +1,9 @@
-"""The connection over which inferences reach PostgreSQL. Reconnecting is a thread's own work: nobody waits for it."""
+"""raw.inferences, as the log writes to it. Connecting again is a thread's own work: nobody waits for it."""
 
 from __future__ import annotations
 
 import logging
+import select
 import time
 from collections.abc import Sequence
 from threading import Event, Lock, Thread
@@ -10,7 +11,9 @@ from typing import Any
 
 import psycopg
 from psycopg.pq import DiagnosticField, ExecStatus
+from psycopg.pq.abc import PGconn, PGresult
 
+from ct_serving.postgres import connect
 from ct_serving.raw_table import INSERT, document
 
 logger = logging.getLogger(__name__)
@@ -20,14 +23,16 @@ LONGEST_PAUSE = 10.0
 FIRST_PAUSE = 0.1
 _STATEMENT = b"insert_inferences"
 _INSERTED = ExecStatus.COMMAND_OK
-# A write that hangs must end soon: its rows go to the spool, and the clients that wait for them get their answers.
-_PATIENCE = "-c statement_timeout=2s"
+# A write that hangs must end soon: its rows go to the spool, and the clients that wait for them get their answers. The
+# server keeps to the first limit; one that is stopped, or whose disk is, cannot, and is left after the second.
+STATEMENT_SECONDS = 2
+ANSWER_SECONDS = 3.0
 RowAtFaultError = (psycopg.DataError, psycopg.IntegrityError)
 """What PostgreSQL raises if it refuses rows for what they are."""
 
 
-class Database:
-    """PostgreSQL as the log sees it: there and ready for the next write, or away and why.
+class InferenceTable:
+    """The table, there and ready for the next write, or away and why.
 
     ``insert`` is for one thread. It goes straight to libpq: psycopg's own layer costs more than the write itself.
     """
@@ -71,7 +76,12 @@ class Database:
         connection = self._connection
         if connection is None:
             raise psycopg.OperationalError(self.trouble or "not connected")
-        result = connection.pgconn.exec_prepared(_STATEMENT, [document(rows)])
+        try:
+            connection.pgconn.send_query_prepared(_STATEMENT, [document(rows)])
+            result = _answer(connection.pgconn)
+        except psycopg.OperationalError as error:
+            self._lost(str(error))
+            raise
         if result.status == _INSERTED:
             self._failures = 0
             return
@@ -115,23 +125,16 @@ class Database:
                     self._failures += 1
 
     def _connect(self) -> None:
-        if not self._url:
-            raise psycopg.OperationalError("CT_DATABASE_URL is not set")
         started = time.monotonic()
-        connection = psycopg.connect(
-            self._url,
-            application_name="ct_serving",
-            autocommit=True,
-            connect_timeout=3,
-            tcp_user_timeout=3000,
-            keepalives_idle=5,
-            options=_PATIENCE,
-        )
-        result = connection.pgconn.prepare(_STATEMENT, INSERT)
-        if result.status != _INSERTED:
-            words = result.get_error_message().strip()
+        connection = connect(self._url, "ct_serving", STATEMENT_SECONDS)
+        try:
+            connection.pgconn.send_prepare(_STATEMENT, INSERT)
+            result = _answer(connection.pgconn)
+            if result.status != _INSERTED:
+                raise psycopg.OperationalError(result.get_error_message().strip())
+        except psycopg.Error:
             connection.close()
-            raise psycopg.OperationalError(words)
+            raise
         with self._lock:
             if self._closing.is_set():
                 connection.close()
@@ -139,3 +142,25 @@ class Database:
             self.trouble = None
             self._connection = connection
         logger.info("PostgreSQL takes inferences, connected in %.2f s", time.monotonic() - started)
+
+
+def _answer(connection: PGconn) -> PGresult:
+    """The answer to what was sent. Raises psycopg.OperationalError if none comes in ANSWER_SECONDS, or never can."""
+    deadline = time.monotonic() + ANSWER_SECONDS
+    poll = select.poll()
+    answer: PGresult | None = None
+    while True:
+        unsent = connection.flush()
+        while unsent or connection.is_busy():
+            poll.register(connection.socket, select.POLLIN | (select.POLLOUT if unsent else 0))
+            if not poll.poll(max(0.0, deadline - time.monotonic()) * 1000):
+                raise psycopg.OperationalError(f"PostgreSQL has not answered within {ANSWER_SECONDS:g} s")
+            connection.consume_input()
+            unsent = connection.flush()
+        last = connection.get_result()
+        if last is None:
+            break
+        answer = last
+    if answer is None:
+        raise psycopg.OperationalError("the connection was lost")
+    return answer

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import plotly.graph_objects as go
 
-from ct_dashboard.figures import BLUE, GREEN, ORANGE
+from ct_dashboard.figures import BLUE, GREEN, GREY, ORANGE, titled
 from ct_dashboard.insights import Score, Standing
 from ct_dashboard.text import Text
 
@@ -25,7 +25,7 @@ def value_text(metric: str, value: float | None, text: Text) -> str:
         return "–"
     if metric in DOLLARS:
         return text.money(value)
-    return text.number(value, 3) if metric == "r2_log" else f"{text.number(100 * value, 1)} %"
+    return text.number(value, 3) if metric == "r2_log" else text.share(value, 1)
 
 
 def role(version: str, standing: Standing) -> str:
@@ -61,7 +61,7 @@ def metric_chart(scores: Sequence[Score], metric: str, standing: Standing, text:
                 "arrayminus": [0 if low is None else value - low for value, low, _ in estimates],
                 "thickness": 2,
                 "width": 5,
-                "color": "rgba(128,128,128,0.9)",
+                "color": GREY,
             },
             hovertext=[_hover(score, metric, standing, text) for score in shown],
             hoverinfo="text",
@@ -69,7 +69,7 @@ def metric_chart(scores: Sequence[Score], metric: str, standing: Standing, text:
         )
     )
     if metric == "coverage" and shown:
-        figure.add_hline(y=NOMINAL_COVERAGE, line={"dash": "dot", "width": 1, "color": "gray"})
+        figure.add_hline(y=NOMINAL_COVERAGE, line={"dash": "dot", "width": 1, "color": GREY})
     dollars = metric in DOLLARS
     figure.update_xaxes(type="category", fixedrange=True)
     figure.update_yaxes(
@@ -79,14 +79,7 @@ def metric_chart(scores: Sequence[Score], metric: str, standing: Standing, text:
         fixedrange=True,
         rangemode="normal",
     )
-    figure.update_layout(
-        title={"text": text(f"metric.{metric}"), "font": {"size": 14}},
-        height=280,
-        margin={"l": 10, "r": 10, "t": 40, "b": 10},
-        showlegend=False,
-        dragmode=False,
-    )
-    return figure
+    return titled(figure, text(f"metric.{metric}"), 280)
 
 
 def _hover(score: Score, metric: str, standing: Standing, text: Text) -> str:

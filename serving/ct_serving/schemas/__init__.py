@@ -1,0 +1,71 @@
+"""What clients send and get."""
+
+from ct_serving.schemas.feedback import FEEDBACK_ALLOWED, FEEDBACK_EXAMPLE, Feedback, FeedbackAnswer
+from ct_serving.schemas.limits import INTERVAL_LEVEL, MAX_BODY_BYTES, MAX_EXPLAINED, MAX_INSTANCES, MAX_REIGNS
+from ct_serving.schemas.model import (
+    Degraded,
+    Liveness,
+    ModelDescription,
+    ModelHistory,
+    Readiness,
+    Reason,
+    Reign,
+    ReloadAnswer,
+)
+from ct_serving.schemas.predictions import (
+    Base,
+    Contribution,
+    Explanation,
+    Explanations,
+    InputWarning,
+    Interval,
+    ModelIdentity,
+    OneExplanation,
+    OnePrediction,
+    Prediction,
+    Predictions,
+)
+from ct_serving.schemas.problems import Problem, Refusal, RowError, problem
+from ct_serving.schemas.properties import ALLOWED, EXAMPLE, FIELDS, Property, PropertyBatch, PropertyFew, parse_property
+
+__all__ = [
+    "ALLOWED",
+    "EXAMPLE",
+    "FEEDBACK_ALLOWED",
+    "FEEDBACK_EXAMPLE",
+    "FIELDS",
+    "INTERVAL_LEVEL",
+    "MAX_BODY_BYTES",
+    "MAX_EXPLAINED",
+    "MAX_INSTANCES",
+    "MAX_REIGNS",
+    "Base",
+    "Contribution",
+    "Degraded",
+    "Explanation",
+    "Explanations",
+    "Feedback",
+    "FeedbackAnswer",
+    "InputWarning",
+    "Interval",
+    "Liveness",
+    "ModelDescription",
+    "ModelHistory",
+    "ModelIdentity",
+    "OneExplanation",
+    "OnePrediction",
+    "Prediction",
+    "Predictions",
+    "Problem",
+    "Property",
+    "PropertyBatch",
+    "PropertyFew",
+    "Readiness",
+    "Reason",
+    "Refusal",
+    "Reign",
+    "ReloadAnswer",
+    "RowError",
+    "parse_property",
+    "problem",
+]
