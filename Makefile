@@ -113,7 +113,7 @@ images: | python ## build every container image with Docker, and say what each w
 	@"$(python)" task_images/build.py --prefix "$(PREFIX)" $(if $(BASE_IMAGE),--base-image "$(BASE_IMAGE)") \
 	  $(if $(TAG),--tag "$(TAG)") $(IMAGES)
 
-tools: ## helm, kubeconform, actionlint and promtool into .tools (needs Go); without them their tests are skipped
+tools: ## helm, kubeconform, actionlint, promtool, Prometheus, statsd_exporter into .tools (needs Go); else their tests are skipped
 	@tools/build
 
 lint: setup ## ruff, mypy (strict), hadolint, and the workflows' linters

@@ -11,7 +11,6 @@ from typing import Any
 from ct_store.connection import connect
 
 from ct_dashboard.listings import LOG_PRICE_HIGH, LOG_PRICE_LOW, PRICE_BINS
-from ct_dashboard.prometheus import Prometheus
 
 HOURS = (1, 24, 168)
 """The spans of time that a person can choose."""
@@ -105,32 +104,6 @@ def read_traffic(url: str, hours: int) -> Traffic:
     with connect("ct_dashboard", url) as connection:
         rows = connection.execute(_TRAFFIC, {"hours": hours, "step": step}).fetchall()
     return Traffic("raw", step, [Bucket(**row) for row in rows], datetime.now(UTC))
-
-
-def from_prometheus(prometheus: Prometheus, hours: int, now: datetime) -> Traffic:
-    """The same as Prometheus has it, for the routes that price. Raises PrometheusError."""
-    step = hours * 3600 // BUCKETS
-    routes = 'handler=~"/predict|/explain"'
-    start, span = now - timedelta(hours=hours), f"[{step}s]"
-
-    def counted(status: str) -> dict[datetime, float]:
-        return prometheus.range(f'sum(increase(http_requests_total{{{routes},status=~"{status}"}}{span}))', start, now, step)
-
-    def quantile(share: float) -> dict[datetime, float]:
-        rate = f"sum by (le) (rate(http_request_duration_seconds_bucket{{{routes}}}{span}))"
-        return prometheus.range(f"histogram_quantile({share}, {rate})", start, now, step)
-
-    every, refused, failed = counted(".+"), counted("4.."), counted("5..")
-    median, p95 = quantile(0.5), quantile(0.95)
-    return Traffic(
-        "prometheus",
-        step,
-        [
-            Bucket(at, requests, refused.get(at, 0.0), failed.get(at, 0.0), median.get(at), p95.get(at))
-            for at, requests in every.items()
-        ],
-        now,
-    )
 
 
 def read_answered(url: str) -> Answered:

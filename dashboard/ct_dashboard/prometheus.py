@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,29 +15,51 @@ class PrometheusError(Exception):
     """Prometheus does not answer, or not as it should."""
 
 
+class NothingMeasuredError(PrometheusError):
+    """Prometheus answers, and has never read what was asked for in that span of time."""
+
+
+@dataclass(frozen=True)
+class Series:
+    """One series: its labels, and its values by time; what is no number is left out."""
+
+    labels: Mapping[str, str]
+    values: Mapping[datetime, float]
+
+
 class Prometheus:
     """A client of one Prometheus server."""
 
-    def __init__(self, url: str, timeout: float = 5.0) -> None:
-        self._client = httpx.Client(base_url=url, timeout=timeout, trust_env=False)
+    def __init__(self, url: str, timeout: float = 3.0) -> None:
+        self._url = url.rstrip("/")
+        self._timeout = timeout
 
-    def range(self, query: str, start: datetime, end: datetime, step: int) -> dict[datetime, float]:
-        """The values of a query that has one series, by time, ``step`` seconds apart; what is no number is left out.
-
-        Raises PrometheusError.
-        """
+    def series(self, query: str, start: datetime, end: datetime, step: int) -> list[Series]:
+        """Every series of a query at ``start``, ``step`` seconds later, and so on up to ``end``. Raises PrometheusError."""
         values: dict[str, str | float] = {"query": query, "start": start.timestamp(), "end": end.timestamp(), "step": step}
         try:
-            answer = self._client.get("/api/v1/query_range", params=values)
+            answer = httpx.get(f"{self._url}/api/v1/query_range", params=values, timeout=self._timeout, trust_env=False)
             body: Any = answer.json()
-        except (httpx.HTTPError, ValueError) as error:
-            raise PrometheusError(str(error)) from error
-        if not isinstance(body, dict) or body.get("status") != "success":
-            raise PrometheusError(str(body.get("error") if isinstance(body, dict) else body)[:500])
-        series = body["data"]["result"]
-        points = series[0]["values"] if series else []
-        found = {datetime.fromtimestamp(float(at), UTC): float(value) for at, value in points}
-        return {at: value for at, value in found.items() if math.isfinite(value)}
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            raise PrometheusError(str(error) or type(error).__name__) from error
+        except ValueError as error:
+            raise PrometheusError(f"status {answer.status_code}, and no JSON") from error
+        try:
+            if body["status"] != "success":
+                raise PrometheusError(str(body.get("error") or body)[:500])
+            return [Series(dict(one["metric"]), _numbers(one["values"])) for one in body["data"]["result"]]
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            raise PrometheusError(f"status {answer.status_code}, and not the form of Prometheus' answers") from error
+
+    def range(self, query: str, start: datetime, end: datetime, step: int) -> Mapping[datetime, float]:
+        """The values of a query that has one series or none, by time, ``step`` seconds apart. Raises PrometheusError."""
+        found = self.series(query, start, end, step)
+        return found[0].values if found else {}
+
+
+def _numbers(points: Any) -> dict[datetime, float]:
+    found = {datetime.fromtimestamp(float(at), UTC): float(value) for at, value in points}
+    return {at: value for at, value in found.items() if math.isfinite(value)}
 
 
 def gauges(text: str) -> dict[str, float]:

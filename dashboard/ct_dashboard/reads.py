@@ -8,7 +8,7 @@ from typing import Any
 
 import streamlit as st
 
-from ct_dashboard import diagnostics, lineage, listings, operations, prometheus, quality
+from ct_dashboard import diagnostics, lineage, listings, operations, prometheus, prometheus_traffic, quality
 
 
 @st.cache_data(ttl=300, show_spinner=False, max_entries=500)
@@ -48,9 +48,12 @@ def traffic(url: str, hours: int) -> operations.Traffic:
 
 
 @st.cache_data(ttl=10, show_spinner=False, max_entries=20)
-def measured_traffic(url: str, hours: int, now: datetime) -> operations.Traffic:
-    """Requests of the last hours from Prometheus. Raises prometheus.PrometheusError."""
-    return operations.from_prometheus(prometheus.Prometheus(url), hours, now)
+def measured_traffic(url: str, hours: int, now: datetime) -> operations.Traffic | prometheus.PrometheusError:
+    """Requests of the last hours from Prometheus, or why there are none: one that is silent costs a page its wait once."""
+    try:
+        return prometheus_traffic.read_traffic(prometheus.Prometheus(url), hours, now)
+    except prometheus.PrometheusError as error:
+        return error
 
 
 @st.cache_data(ttl=60, show_spinner=False)

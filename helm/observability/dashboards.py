@@ -19,11 +19,24 @@ FOLDER = Path(__file__).resolve().parent / "files" / "dashboards"
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 COLUMNS = 24
 HEIGHT = 8
+STEP = "30s"
+"""How often Prometheus reads (``interval`` in values.yaml): a graph's least step. Grafana takes ``$__rate_interval`` as four
+times that, where the data source does not know."""
+UP = "up"
+"""The unit of ours for 1 and 0: up and down."""
+UP_OR_DOWN = [{"type": "value", "options": {"0": {"text": "down", "index": 0}, "1": {"text": "up", "index": 1}}}]
+
+
+WITHOUT_TIME = [{"id": "organize", "options": {"excludeByName": {"Time": True}}}]
+"""A table of the newest values: its time is the page's."""
 
 
 @dataclass(frozen=True)
 class Panel:
-    """One panel; ``queries`` are (expression, legend); ``thresholds`` are (from, colour) above green."""
+    """One panel; ``queries`` are (expression, legend); ``thresholds`` are (from, colour) above ``base``.
+
+    ``show`` is what a stat says of each series: ``auto`` (its name only where there are several), ``name``, ``value_and_name``.
+    """
 
     title: str
     text: str
@@ -32,6 +45,8 @@ class Panel:
     kind: str = "timeseries"
     width: int = 8
     thresholds: tuple[tuple[float, str], ...] = ()
+    base: str = "green"
+    show: str = "auto"
 
 
 @dataclass(frozen=True)
@@ -69,11 +84,21 @@ def variable() -> dict[str, Any]:
     return {"name": "datasource", "type": "datasource", "query": "prometheus", "label": "Prometheus", "refresh": 1, "hide": 0}
 
 
+def options(one: Panel) -> dict[str, Any]:
+    """What a kind of panel is told beside its data: a stat shows the newest value, a graph's tooltip every series."""
+    if one.kind == "stat":
+        return {"textMode": one.show, "reduceOptions": {"calcs": ["lastNotNull"]}}
+    return {"tooltip": {"mode": "multi", "sort": "desc"}} if one.kind == "timeseries" else {}
+
+
 def panel(one: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
     """Grafana's JSON of a panel."""
-    steps: list[dict[str, Any]] = [{"color": "green", "value": None}]
+    steps: list[dict[str, Any]] = [{"color": one.base, "value": None}]
     steps += [{"color": colour, "value": value} for value, colour in one.thresholds]
     instant = one.kind in {"stat", "table"}
+    defaults: dict[str, Any] = {"unit": one.unit, "thresholds": {"mode": "absolute", "steps": steps}}
+    if one.unit == UP:
+        defaults |= {"unit": "none", "mappings": UP_OR_DOWN}
     return {
         "id": number,
         "type": one.kind,
@@ -81,8 +106,13 @@ def panel(one: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
         "description": one.text,
         "datasource": SOURCE,
         "gridPos": place,
-        "fieldConfig": {"defaults": {"unit": one.unit, "thresholds": {"mode": "absolute", "steps": steps}}, "overrides": []},
-        "options": {},
+        "fieldConfig": {"defaults": defaults, "overrides": []},
+        "options": options(one),
+        **(
+            {"transformations": [{"id": "organize", "options": {"excludeByName": {"Time": True}}}]}
+            if one.kind == "table"
+            else {}
+        ),
         "targets": [
             {
                 "refId": chr(ord("A") + index),
@@ -91,6 +121,7 @@ def panel(one: Panel, number: int, place: dict[str, int]) -> dict[str, Any]:
                 "legendFormat": legend,
                 "instant": instant,
                 "range": not instant,
+                **({} if instant else {"interval": STEP}),
                 **({"format": "table"} if one.kind == "table" else {}),
             }
             for index, (expression, legend) in enumerate(one.queries)

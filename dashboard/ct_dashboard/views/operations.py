@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import streamlit as st
 
@@ -11,7 +11,7 @@ from ct_dashboard import charts_data, charts_operations, lineage, operations, re
 from ct_dashboard.api import ApiError
 from ct_dashboard.data import History
 from ct_dashboard.listings import PRICE_BINS, PriceBins
-from ct_dashboard.prometheus import PrometheusError, gauges
+from ct_dashboard.prometheus import NothingMeasuredError, gauges
 from ct_dashboard.text import Text
 from ct_dashboard.views.common import DATABASE_ERRORS, chart, nothing, plain, read, remember, show_api_error
 
@@ -102,17 +102,17 @@ def _show_traffic(text: Text) -> None:
 
 
 def _traffic(hours: int, text: Text) -> operations.Traffic | None:
-    """From Prometheus where one is configured and answers, else from RAW; None after saying that neither answers."""
+    """From Prometheus where one is configured and has it, else from RAW; None after saying that neither answers."""
     settings = session.settings()
     if settings.prometheus_url:
-        # On whole steps, so that what was read a moment ago can be shown again.
-        step = timedelta(seconds=hours * 3600 // operations.BUCKETS)
-        now = datetime.now(UTC)
-        now -= timedelta(seconds=now.timestamp() % step.total_seconds())
-        try:
-            return reads.measured_traffic(settings.prometheus_url, hours, now)
-        except PrometheusError as error:
-            st.warning(text("operations.prometheus_down", detail=str(error)[:200]), icon=":material/cloud_off:")
+        # On whole minutes, so that what was read a moment ago can be shown again.
+        found = reads.measured_traffic(settings.prometheus_url, hours, datetime.now(UTC).replace(second=0, microsecond=0))
+        if isinstance(found, operations.Traffic):
+            return found
+        if isinstance(found, NothingMeasuredError):
+            st.info(text("operations.prometheus_empty"), icon=":material/cloud_queue:")
+        else:
+            st.warning(text("operations.prometheus_down", detail=str(found)[:200]), icon=":material/cloud_off:")
     return read(lambda: reads.traffic(settings.database_url, hours), "operations.traffic", text)
 
 

@@ -61,9 +61,23 @@ QUERIES = (
         "ct_validations",
         "Batches by whether they passed the validation.",
         ("accepted",),
-        "SELECT accepted::text, count(*) FROM audit.validations GROUP BY 1",
+        # Nought before the first: a series that appears with its first count has not increased, and no alert would see it.
+        "SELECT accepted::text, count(batch_id) FROM (VALUES (true), (false)) AS known (accepted)"
+        " LEFT JOIN audit.validations USING (accepted) GROUP BY 1",
         True,
     ),
+    Query(
+        "ct_promotions",
+        "Promotion decisions by outcome.",
+        ("outcome",),
+        "SELECT known.outcome, count(decision_id) FROM (VALUES ('promote'), ('reject'), ('hold')) AS known (outcome)"
+        " LEFT JOIN audit.decisions ON decisions.outcome = known.outcome AND kind = 'promotion' GROUP BY 1",
+        True,
+    ),
+    Query("ct_promotions_waiting", "Challengers of the last week that were held for a person and have no answer.", (), ""
+        "SELECT count(*) FROM audit.decisions AS held WHERE kind = 'promotion' AND outcome = 'hold'"
+        " AND decided_at > now() - interval '7 days' AND NOT EXISTS (SELECT FROM audit.decisions AS answer"
+        " WHERE answer.kind = 'approval' AND answer.dag_id = held.dag_id AND answer.run_id = held.run_id)"),
     Query(
         "ct_decisions",
         "Decisions by kind, outcome and code.",

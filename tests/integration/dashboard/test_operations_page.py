@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,20 +25,36 @@ def _fresh(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class _Prometheus(BaseHTTPRequestHandler):
-    """Ten requests in each step, a tenth of them refused, 30 ms each."""
+    """Ten requests a minute, a tenth of them refused, 30 ms each; a server without ``measured`` has never read the API."""
 
+    measured = True
     queries: list[str] = []  # noqa: RUF012
 
     def do_GET(self) -> None:
         asked = {name: values[0] for name, values in parse_qs(urlsplit(self.path).query).items()}
         self.queries.append(asked["query"])
-        value = "0.03" if "histogram_quantile" in asked["query"] else "10"
-        value = {'status=~"4..': "1", 'status=~"5..': "NaN"}.get(
-            next((c for c in ('status=~"4..', 'status=~"5..') if c in asked["query"]), ""), value
-        )
         start, end, step = (float(asked[name]) for name in ("start", "end", "step"))
-        values = [[start + step * n, value] for n in range(int((end - start) / step) + 1)]
-        body = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": values}]}})
+        moments = [start + step * n for n in range(int((end - start) / step) + 1)]
+        api = {"instance": "10.0.0.1:8000"}
+        series = [
+            (api | {"status": "200"}, [9 * at / 60 for at in moments]),
+            (api | {"status": "422"}, [at / 60 for at in moments]),
+        ]
+        if "process_start_time_seconds" in asked["query"]:
+            series = [(api, [1.0 for _ in moments])]
+        if "histogram_quantile" in asked["query"]:
+            series = [({}, [0.03 for _ in moments])]
+        result = [
+            {
+                "metric": labels,
+                "values": [
+                    [at, f"{value:.0f}" if value > 1 else str(value)] for at, value in zip(moments, values, strict=True)
+                ],
+            }
+            for labels, values in series
+            if self.measured
+        ]
+        body = json.dumps({"status": "success", "data": {"resultType": "matrix", "result": result}})
         self.send_response(200)
         self.end_headers()
         self.wfile.write(body.encode())
@@ -51,6 +68,7 @@ def prometheus_url() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Prometheus)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
+    _Prometheus.measured = True
     yield f"http://127.0.0.1:{server.server_port}"
     server.shutdown()
     server.server_close()
@@ -112,13 +130,33 @@ def test_prometheus_where_it_is_configured(monkeypatch, pipeline, dashboard_url,
     app = open_page(monkeypatch, "operations", dashboard_url, hours="1")
     shown = words(app)
     assert "Measured by Prometheus." in shown
-    assert "Requests: 610" in shown
+    assert "Requests: 600" in shown
+    assert [sum(trace["y"]) for trace in figures(app)[0]["data"]] == [540, 60, 0]
     assert "Slowest 95th percentile: 30 ms" in shown
     assert any("histogram_quantile(0.95, sum by (le)" in query for query in _Prometheus.queries)
+    _Prometheus.measured = False
+    shown = words(open_page(monkeypatch, "operations", dashboard_url, hours="24"))
+    assert "has read nothing of the API in this time" in shown
+    assert "Requests: 3" in shown
+    assert "Counted from the inferences in RAW" in shown
     monkeypatch.setenv("CT_PROMETHEUS_URL", NO_API)
     shown = words(open_page(monkeypatch, "operations", dashboard_url, lang="es"))
     assert "Prometheus no responde" in shown
     assert "Peticiones: 3" in shown
+
+
+def test_a_silent_prometheus_is_waited_for_once(monkeypatch, pipeline, dashboard_url):
+    pipeline.asked(3)
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        monkeypatch.setenv("CT_PROMETHEUS_URL", f"http://127.0.0.1:{silent.getsockname()[1]}")
+        app = open_page(monkeypatch, "operations", dashboard_url)
+        assert "Prometheus does not answer (timed out)" in words(app)
+        silent.settimeout(0)
+        silent.accept()
+        app.run()
+        assert "Prometheus does not answer (timed out)" in words(app)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
 
 
 def test_an_api_without_model_and_one_that_is_away(monkeypatch, dashboard_url, start_api):

@@ -36,8 +36,9 @@ def environment_python(name: str) -> str:
 class MlflowServer:
     """MLflow in its own environment on an SQLite file, as a process that can be ended and started again."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *options: str) -> None:
         self.directory = directory
+        self.options = options
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.process: subprocess.Popen[bytes] | None = None
@@ -46,7 +47,7 @@ class MlflowServer:
         command = [
             environment_python("mlflow"), "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(self.port),
             "--workers", "1", "--backend-store-uri", f"sqlite:///{self.directory}/mlflow.db",
-            "--artifacts-destination", str(self.directory / "artifacts"), "--serve-artifacts",
+            "--artifacts-destination", str(self.directory / "artifacts"), "--serve-artifacts", *self.options,
         ]  # fmt: skip
         env = {**os.environ, "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
         with (self.directory / "mlflow.log").open("ab") as log:

@@ -96,6 +96,12 @@ def test_every_metric_has_its_value(serve, database_url):
     states = {"received": 100, "accepted": 90, "new": 80, "relisted": 10, "quarantined": 10}
     assert {state: found["ct_rows_total", ("state", state)] for state in states} == states
     assert found["ct_validations_total", ("accepted", "true")] == 1
+    assert found["ct_validations_total", ("accepted", "false")] == 0, "before the first: it can only increase if it was there"
+    assert {outcome: found["ct_promotions_total", ("outcome", outcome)] for outcome in ("promote", "reject", "hold")} == {
+        "promote": 1,
+        "reject": 0,
+        "hold": 0,
+    }
     assert found["ct_decisions_total", ("code", "TRAIN_X"), ("kind", "retrain"), ("outcome", "train")] == 1
     assert found["ct_signal_value", ("feature", ""), ("signal", "error_ratio")] == 1.3
     assert found["ct_signal_threshold", ("feature", ""), ("signal", "error_ratio")] == 1.1
@@ -134,3 +140,20 @@ def test_a_scrape_can_write_nothing(serve, database_url, monkeypatch):
     bad = exporter.Query("bad", "x", (), "DELETE FROM raw.feedback RETURNING 1")
     monkeypatch.setattr(exporter, "QUERIES", (bad,))
     assert samples(serve(database_url)("/metrics")) == {("ct_database_up",): 0}
+
+
+def test_a_held_promotion_waits_until_somebody_has_answered(serve, database_url):
+    read = serve(database_url)
+    waiting = ("ct_promotions_waiting",)
+    assert samples(read("/metrics"))[waiting] == 0
+    held = {"dag_id": "d", "run_id": "r", "kind": "promotion", "outcome": "hold", "code": "HOLD_APPROVAL"}
+    with psycopg.connect(database_url) as connection:
+        insert(connection, "audit.decisions", **held)
+        insert(connection, "audit.decisions", **{**held, "run_id": "older"}, decided_at=datetime.now(UTC) - timedelta(days=8))
+    found = samples(read("/metrics"))
+    assert found[waiting] == 1
+    assert found["ct_promotions_total", ("outcome", "hold")] == 2
+    with psycopg.connect(database_url) as connection:
+        answer = {"kind": "approval", "outcome": "promote", "code": "PROMOTE_BY_HUMAN"}
+        insert(connection, "audit.decisions", **{**held, **answer})
+    assert samples(read("/metrics"))[waiting] == 0

@@ -20,6 +20,7 @@ ROOT = Path(__file__).resolve().parents[3]
 CHART = ROOT / "helm/observability"
 DASHBOARDS = {path.stem: json.loads(path.read_text()) for path in sorted((CHART / "files/dashboards").glob("*.json"))}
 RULES = [yaml.safe_load(path.read_text()) for path in sorted((CHART / "files/rules").glob("*.yaml"))]
+INTERVAL = yaml.safe_load((CHART / "values.yaml").read_text())["interval"]
 RECORDED = {rule["record"] for file in RULES for group in file["groups"] for rule in group["rules"] if "record" in rule}
 EXPRESSIONS = sorted({target["expr"] for one in DASHBOARDS.values() for panel in one["panels"] for target in panel["targets"]})
 ALERTED = sorted({rule["expr"] for file in RULES for group in file["groups"] for rule in group["rules"]})
@@ -78,6 +79,8 @@ def test_they_keep_to_the_conventions(name):
         assert panel["gridPos"]["x"] + panel["gridPos"]["w"] <= 24
         for target in panel["targets"]:
             assert target["datasource"]["uid"] == "${datasource}"
+            # Grafana makes $__rate_interval of it: without it, of the 15 s that it takes a data source to read in.
+            assert target.get("interval") == (None if target["instant"] else INTERVAL)
     # A ConfigMap holds a mebibyte.
     assert len(json.dumps(one)) < 500_000
 
@@ -93,6 +96,16 @@ def test_a_renamed_metric_would_be_seen():
         "serving:requests:rate5m",
     }
     assert not metrics("rate(ct_renamed_total[5m])") <= ours() | RECORDED | OTHERS
+
+
+def test_a_stat_of_one_series_says_what_its_value_does_not():
+    """Grafana leaves the name of a single series out: a version would be shown as 1, and a target that is down as a green 0."""
+    panels = {panel["title"]: panel for one in DASHBOARDS.values() for panel in one["panels"]}
+    assert panels["Version that answers"]["options"]["textMode"] == "name"
+    assert panels["Last promotion"]["options"]["textMode"] == "value_and_name"
+    targets = panels["Targets"]["fieldConfig"]["defaults"]
+    assert targets["thresholds"]["steps"] == [{"color": "red", "value": None}, {"color": "green", "value": 1}]
+    assert targets["mappings"][0]["options"]["0"]["text"] == "down"
 
 
 def test_every_expression_parses(tmp_path):
