@@ -139,16 +139,20 @@ spec = importlib.util.spec_from_file_location("house_prices", file)
 module = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(module)
 images = {task.step: task.image for task in module.dag.tasks if hasattr(task, "step")}
+watch = module.watch
+watched = {task.step: task.image for task in watch.tasks if hasattr(task, "step")}
+assert set(watched) == {"evaluate", "promote"} and watched.items() <= images.items(), watched
 whole = (bundle.path.parent / "elsewhere").exists()
 version = bundle.get_current_version()
-print("JSON" + json.dumps([getattr(version, "version", version), images, module.dag.schedule, whole]))
+print("JSON" + json.dumps([getattr(version, "version", version), images, module.dag.schedule, watch.schedule, whole]))
 """
 
 
 def run_bundle(settings, environment, repository, name):
     [bundle] = json.loads(settings["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"])
     bundle["kwargs"]["repo_url"] = str(repository)
-    given = environment | {"CT_ENVIRONMENT": name, "CT_SCHEDULE": "@daily", "GIT_CONFIG_COUNT": "0"}
+    schedules = {"CT_SCHEDULE": "@daily", "CT_WATCH_SCHEDULE": "*/5 * * * *"}
+    given = environment | schedules | {"CT_ENVIRONMENT": name, "GIT_CONFIG_COUNT": "0"}
     given["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_STORAGE_PATH"] = f"{environment['HOME']}/bundles-{name}"
     return subprocess.run(
         [AIRFLOW / "python", "-c", SCRIPT, json.dumps(bundle)], env=given, capture_output=True, text=True, check=False
@@ -161,10 +165,10 @@ def test_the_bundle_as_configured_reads_the_dag_with_the_images_of_its_commit(se
     ).stdout.strip()
     done = run_bundle(settings, environment, repository, "local")
     assert done.returncode == 0, done.stderr[-3000:]
-    version, images, schedule, whole = json.loads(done.stdout.partition("JSON")[2])
+    version, images, schedule, watch, whole = json.loads(done.stdout.partition("JSON")[2])
     assert version == head
     assert images == {step: f"docker.io/you/ct-{step}:1@sha256:{'a' * 64}" for step in STEPS}
-    assert schedule == "@daily"
+    assert (schedule, watch) == ("@daily", "*/5 * * * *")
     assert not whole
 
 
