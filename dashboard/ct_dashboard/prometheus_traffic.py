@@ -21,6 +21,8 @@ _COUNTED = f"sum by (instance, status) (http_requests_total{{{_ROUTES}}})"
 _STARTED = "max by (instance) (process_start_time_seconds and on (instance) ct_inference_log_queue_size)"
 _LEAST_SECONDS = 60
 """How far apart counters are compared at the least; Prometheus usually reads them every 15 to 60 s."""
+_UNREAD_SECONDS = 120
+"""How long a process may run before it is read for the first time and still count as one that has just begun."""
 _PARTS = 12
 """How often they are compared within a bucket, as far as that allows: what a process counted before it ended is lost from
 the last comparison on."""
@@ -72,8 +74,9 @@ def increases(
             value = one.values.get(moment)
             if value is None:
                 continue
-            is_new = known.get(moment, 0.0) > before.timestamp()
-            if is_new or (last is None and before in known) or (last is not None and value < last):
+            began = known.get(moment, 0.0) - before.timestamp()
+            unread = last is None and (before in known or began > -_UNREAD_SECONDS)
+            if began > 0 or unread or (last is not None and value < last):
                 last = 0.0
             if last is not None and value > last:
                 yield one.labels.get("status", ""), moment, value - last

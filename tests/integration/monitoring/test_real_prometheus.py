@@ -92,7 +92,7 @@ def test_the_operations_page_shows_what_clients_sent(system, monkeypatch):
         shown = words(app)
         assert "Measured by Prometheus." in shown
         assert f"Requests: {answered + refused:,.0f}" in shown
-        assert "Failed by the API's fault: 0.00 %" in shown
+        assert "Failures of the API (5xx): 0.00%" in shown
         volume, latency = figures(app)[:2]
         assert [sum(trace["y"]) for trace in volume["data"]] == [answered, refused, 0]
         assert all(0 < value < 30_000 for trace in latency["data"] for value in trace["y"])

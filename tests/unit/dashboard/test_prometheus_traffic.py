@@ -45,6 +45,10 @@ def test_a_process_that_began_since_the_last_moment_had_counted_nothing():
     assert grown([series(9, 12, first=3)], began(0.5, first=3)) == [9, 3]
 
 
+def test_a_process_that_began_shortly_before_the_last_moment_and_was_not_read_then_has_just_begun():
+    assert grown([series(9, 12, first=3)], began(1.5, first=3)) == [9, 3]
+
+
 def test_an_old_process_that_is_read_for_the_first_time_only_sets_a_mark():
     assert grown([series(1_000_000, 1_000_002, first=3)], began(600, first=3)) == [2]
 
