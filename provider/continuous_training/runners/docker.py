@@ -38,6 +38,9 @@ GRACE_SECONDS = 20.0
 PAUSE_SECONDS = 1.0
 """How long to wait before a container is followed again whose log broke off."""
 
+BEING_REMOVED = ("removing", "dead")
+"""States of a container that somebody removes."""
+
 
 class DockerRunner:
     """Runs the call's image and command on the Docker engine that the ``docker`` program reaches.
@@ -164,7 +167,8 @@ class DockerRunner:
                 finally:
                     follower.kill()
             found = engine.inspect(self.name, self._environ)
-            if found is None:
+            # Who removes a container kills it first, and for a moment it is still there.
+            if found is None or found["State"]["Status"] in BEING_REMOVED:
                 raise RunnerUnavailableError(
                     f"the container {self.name} was removed while its task ran; its work was rolled back"
                 )

@@ -6,6 +6,7 @@ import subprocess
 import threading
 
 import pytest
+from continuous_training.runners import engine
 from continuous_training.runners.base import RunnerError, RunnerUnavailableError
 
 pytestmark = pytest.mark.contract
@@ -109,7 +110,9 @@ def test_a_container_that_was_made_and_never_started_is_replaced(docker_place, l
     assert docker_place.runner().run(docker_place.call("done"), log=log).result.code == "PROBED"
 
 
-def test_a_container_that_somebody_removes_is_a_loss_that_a_retry_may_help(docker_place, log, wait_for):
+@pytest.mark.parametrize("seen", ["gone", "removing"])
+def test_a_container_that_somebody_removes_is_a_loss_that_a_retry_may_help(docker_place, log, wait_for, monkeypatch, seen):
+    """Also where the engine is seen while it removes: it has killed the task, and that is no end of its own."""
     caught = []
 
     def follow():
@@ -121,6 +124,9 @@ def test_a_container_that_somebody_removes_is_a_loss_that_a_retry_may_help(docke
     thread = threading.Thread(target=follow)
     thread.start()
     wait_for(docker_place.started)
+    if seen == "removing":
+        state = {"Status": "removing", "Running": False, "ExitCode": 137}
+        monkeypatch.setattr(engine, "inspect", lambda _name, _environ: {"State": state})
     docker_place.docker("rm", "--force", "--volumes", docker_place.container)
     thread.join(120)
     assert caught == [f"the container {docker_place.container} was removed while its task ran; its work was rolled back"]
